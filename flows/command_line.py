@@ -1,0 +1,216 @@
+"""The command line `imagemill`. It parses, starts flows, and prints; it holds no logic.
+
+Prefect takes a second to import, so every command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+# Set before Prefect is imported: a person at the terminal wants the bar, not the engine's log, and no telemetry.
+os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Turn a raw image collection into training-ready arrays.",
+    epilog="Exit codes: 0 done or nothing to do; 1 damage or a failed check; 2 bad usage or input; "
+    "11 another run holds the dataset; 74 disk full or I/O error; 75 interrupted, run again to continue.",
+)
+
+Slow = Annotated[Path | None, typer.Option("--slow", help="Root on the large disk [IMAGEMILL_SLOW, imagemill.toml]")]
+Fast = Annotated[Path | None, typer.Option("--fast", help="Root on the quick disk [IMAGEMILL_FAST, imagemill.toml]")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines")]
+
+
+@app.command(
+    epilog="Example: imagemill prepare /data/imagenet/train --dataset imagenet --slow /hdd --fast /ssd --size 224",
+)
+def prepare(
+    source: Annotated[Path, typer.Argument(help="Folder with a folder of images for each class, or a flat folder")],
+    dataset: Annotated[str, typer.Option(help="Name of the dataset below the roots")],
+    slow: Slow = None,
+    fast: Fast = None,
+    size: Annotated[list[int], typer.Option(help="Side in pixels; repeat it, one decode feeds all sizes")] = [224],  # noqa: B006
+    format: Annotated[str, typer.Option(help="hdf5 or bcolz")] = "hdf5",
+    fidelity: Annotated[str, typer.Option(help="exact as torchvision, or fast")] = "exact",
+    interpolation: Annotated[str, typer.Option(help="bilinear, bicubic or lanczos")] = "bilinear",
+    workers: Annotated[int | None, typer.Option(help="Processes; as many as there are cores by default")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the shuffle")] = 0,
+    limit: Annotated[int | None, typer.Option(help="Take so many images, the first of the shuffle")] = None,
+    manifest: Annotated[Path | None, typer.Option(help="Text file with the classes or images to take")] = None,
+    labels: Annotated[Path | None, typer.Option(help="Labels of a flat folder: CSV or ILSVRC ground truth")] = None,
+    max_refused: Annotated[float, typer.Option(help="Publish nothing if a larger share is refused")] = 0.01,
+    split_by: Annotated[str, typer.Option(help="Hold out by source (image) or by class")] = "source",
+    valid: Annotated[float, typer.Option(help="Share of the validation split")] = 0.05,
+    test: Annotated[float, typer.Option(help="Share of the test split")] = 0.05,
+    access: Annotated[str, typer.Option(help="random stages a copy on the fast root; sequential does not")] = "random",
+    rows_per_shard: Annotated[int, typer.Option(help="Images that one process builds, and one receipt proves")] = 1024,
+    as_json: Json = False,
+) -> None:
+    """Resize and crop a folder of images into published arrays."""
+    with reported_errors(as_json):
+        from flows.image_job import ImageJob, default_workers
+        from flows.prepare_images import prepare_images
+        from flows.roots import chosen_tiers
+        from flows.terminal import print_outcome
+
+        tiers = chosen_tiers(slow, fast)
+        job = ImageJob.model_validate(
+            {
+                "source": source,
+                "dataset": dataset,
+                "slow": tiers.slow,
+                "fast": tiers.fast,
+                "sizes": size,
+                "array_format": format,
+                "fidelity": fidelity,
+                "interpolation": interpolation,
+                "workers": default_workers() if workers is None else workers,
+                "seed": seed,
+                "limit": limit,
+                "manifest": manifest,
+                "labels": labels,
+                "max_refused": max_refused,
+                "split_by": split_by,
+                "valid": valid,
+                "test": test,
+                "access": access,
+                "rows_per_shard": rows_per_shard,
+            }
+        )
+        print_outcome(prepare_images(job), tiers, as_json=as_json)
+
+
+@app.command(epilog="Example: imagemill show imagenet --slow /hdd --rows 0:64 -o sheet.png")
+def show(
+    name: Annotated[str, typer.Argument(help="Name of the dataset")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="PNG file to write")],
+    slow: Slow = None,
+    fast: Fast = None,
+    size: Annotated[int | None, typer.Option(help="Which of its sizes; the largest by default")] = None,
+    rows: Annotated[str, typer.Option(help="First row and the one after the last")] = "0:64",
+    as_json: Json = False,
+) -> None:
+    """Draw rows of a published version as a contact sheet."""
+    with reported_errors(as_json):
+        from flows.roots import chosen_tiers
+        from tasks.ops.row_pictures import draw_rows
+
+        drawn = draw_rows(chosen_tiers(slow, fast), name, output, side=size, rows=rows)
+        typer.echo(json.dumps(drawn) if as_json else f"{output}: rows {drawn['first']} to {drawn['last']} of {name}")
+
+
+@app.command(epilog="Example: imagemill status --slow /hdd --fast /ssd --json")
+def status(slow: Slow = None, fast: Fast = None, as_json: Json = False) -> None:
+    """List datasets: versions, rows, refused, bytes, and receipts of unfinished runs."""
+    with reported_errors(as_json):
+        from flows.roots import chosen_tiers
+        from flows.terminal import print_statuses
+        from tasks.ops.dataset_status import dataset_statuses
+
+        tiers = chosen_tiers(slow, fast)
+        print_statuses(dataset_statuses(tiers), tiers, as_json=as_json)
+
+
+@app.command(epilog="Example: imagemill doctor --slow /hdd --fast /ssd")
+def doctor(slow: Slow = None, fast: Fast = None, as_json: Json = False) -> None:
+    """Check this machine: SIMD Pillow, libraries, disks, Prefect; say what to do about each lack."""
+    with reported_errors(as_json):
+        from flows.roots import optional_tiers
+        from flows.terminal import print_findings
+        from tasks.ops.machine_checks import machine_findings
+
+        findings = machine_findings(optional_tiers(slow, fast))
+        print_findings(findings, as_json=as_json)
+    if any(finding.state == "lacking" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: imagemill demo --root demo --classes 525 --images-per-class 6")
+def demo(
+    root: Annotated[Path, typer.Option(help="Folder for the images and the arrays")] = Path("demo"),
+    classes: Annotated[int, typer.Option(help="WordNet noun classes to draw, at most 525")] = 525,
+    images_per_class: Annotated[int, typer.Option(help="Images of each class")] = 6,
+    scale: Annotated[str, typer.Option(help="full: ImageNet's sizes, about 500×375; small: 64 to 96 pixels")] = "full",
+    seed: Annotated[int, typer.Option(help="Seed of the drawing and of the shuffle")] = 0,
+    workers: Annotated[int | None, typer.Option(help="Processes; as many as there are cores by default")] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw a small ImageNet-shaped set and prepare it: the whole way, offline."""
+    with reported_errors(as_json):
+        from flows.demo import DemoJob, run_demo
+        from flows.image_job import default_workers
+        from flows.terminal import print_demo
+
+        job = DemoJob.model_validate(
+            {
+                "root": root,
+                "classes": classes,
+                "images_per_class": images_per_class,
+                "scale": scale,
+                "seed": seed,
+                "workers": default_workers() if workers is None else workers,
+            }
+        )
+        print_demo(run_demo(job), as_json=as_json)
+
+
+@contextmanager
+def reported_errors(as_json: bool) -> Iterator[None]:
+    """Turn an error that means something to the user into one sentence and its exit code."""
+    from flows.exit_codes import exit_code_of
+
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:
+        code = exit_code_of(error)
+        if code is None:
+            raise
+        message = error_text(error)
+        if as_json:
+            typer.echo(json.dumps({"error": message, "exit_code": int(code)}))
+        else:
+            typer.echo(f"error: {message}", err=True)
+        raise typer.Exit(int(code)) from error
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def error_text(error: BaseException) -> str:
+    """Return what went wrong as one line; pydantic's many lines become one for each wrong field."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; what was finished is kept, run the same command again to continue"
+    from pydantic import ValidationError
+
+    if isinstance(error, ValidationError):
+        fields = [(".".join(map(str, item["loc"])), item["msg"]) for item in error.errors()]
+        return "; ".join(f"{field}: {message}" if field else message for field, message in fields)
+    return str(error)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the command line."""
+    sys.exit(app())
+
+
+if __name__ == "__main__":
+    main()

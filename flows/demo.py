@@ -1,0 +1,91 @@
+"""The embedded default: draws the demonstration set and prepares it as a user would, in both formats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from flows.image_job import ImageJob, default_workers
+from flows.prepare_images import Outcome, prepare_images
+from storage.tiers import Tiers
+from tasks.ops.demo_set import DemoSummary, render_demo_set
+from tasks.ops.demo_spec import DemoSpec
+from tasks.ops.emoji_font import find_emoji_font
+
+ROWS_PER_SHARD = 256
+
+
+class DemoJob(BaseModel):
+    """How large a demonstration set, and where."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    root: Path = Path("demo")
+    classes: Annotated[int, Field(ge=1)] = 525
+    images_per_class: Annotated[int, Field(ge=1)] = 6
+    scale: Literal["full", "small"] = "full"
+    seed: Annotated[int, Field(ge=0)] = 0
+    workers: Annotated[int, Field(default_factory=default_workers, ge=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """What `run_demo` left behind."""
+
+    source: Path
+    images: int
+    rendered: int
+    tiers: Tiers
+    outcomes: tuple[Outcome, ...]
+
+
+def run_demo(job: DemoJob) -> DemoResult:
+    """Draw the set below `job.root`, then publish it at 224, 288 and 72 pixels in HDF5 and at 224 in bcolz."""
+    summary = draw_demo_set(job)
+    tiers = Tiers((job.root / "slow").absolute(), (job.root / "fast").absolute())
+    outcomes = (
+        prepare_images(demo_image_job(job, summary.source, tiers, "demo", "hdf5", (288, 224, 72))),
+        prepare_images(demo_image_job(job, summary.source, tiers, "demo-bcolz", "bcolz", (224,))),
+    )
+    return DemoResult(summary.source, summary.images, summary.rendered, tiers, outcomes)
+
+
+def draw_demo_set(job: DemoJob) -> DemoSummary:
+    """Draw the pictures that are not there yet, with a progress bar."""
+    spec = DemoSpec(job.classes, job.images_per_class, job.scale, job.seed)
+    columns = (TextColumn("[bold]drawing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        drawing = bar.add_task("drawing", total=spec.total)
+        return render_demo_set(
+            job.root / "images",
+            spec,
+            font=find_emoji_font(),
+            workers=job.workers,
+            on_progress=lambda written: bar.advance(drawing, written),
+        )
+
+
+def demo_image_job(
+    job: DemoJob, source: Path, tiers: Tiers, dataset: str, array_format: str, sizes: tuple[int, ...]
+) -> ImageJob:
+    """Return the job that prepares the set; whole classes are held out, since a class has one drawing or two."""
+    return ImageJob(
+        source=source.absolute(),
+        dataset=dataset,
+        slow=tiers.slow,
+        fast=tiers.fast,
+        sizes=sizes,
+        array_format=array_format,
+        seed=job.seed,
+        workers=job.workers,
+        rows_per_shard=ROWS_PER_SHARD,
+        split_by="class",
+        valid=0.1,
+        test=0.1,
+    )

@@ -1,0 +1,39 @@
+"""What the exit code of every command means, and which error leads to which."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from storage.errors import DatasetError, DatasetLocked, DiskFull, NotEnoughSpace, UnknownDataset, UnreadableRecord
+
+
+class ExitCode(IntEnum):
+    """Exit codes of all commands; README lists them."""
+
+    DONE = 0
+    FAILED_CHECK = 1
+    BAD_INPUT = 2
+    LOCKED = 11
+    DISK = 74
+    INTERRUPTED = 75
+
+
+_BY_TYPE: tuple[tuple[type[BaseException], ExitCode], ...] = (
+    (DatasetLocked, ExitCode.LOCKED),
+    (DiskFull, ExitCode.DISK),
+    (NotEnoughSpace, ExitCode.BAD_INPUT),
+    (UnknownDataset, ExitCode.BAD_INPUT),
+    (UnreadableRecord, ExitCode.BAD_INPUT),
+    (DatasetError, ExitCode.FAILED_CHECK),
+    (ValueError, ExitCode.BAD_INPUT),
+    (FileNotFoundError, ExitCode.BAD_INPUT),
+    (FileExistsError, ExitCode.BAD_INPUT),
+    (PermissionError, ExitCode.BAD_INPUT),
+    (OSError, ExitCode.DISK),
+    (KeyboardInterrupt, ExitCode.INTERRUPTED),
+)
+
+
+def exit_code_of(error: BaseException) -> ExitCode | None:
+    """Return the exit code for an error that has a meaning for the user, None for a defect of ours."""
+    return next((code for kind, code in _BY_TYPE if isinstance(error, kind)), None)

@@ -1,0 +1,163 @@
+"""The flow from a folder of images to a published version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from prefect import flow
+
+from flows.image_job import ImageJob
+from storage.datasets import create_dataset
+from storage.layout import DatasetFolder
+from storage.locking import dataset_lock
+from storage.plans import Plan, PlannedShard, PlanSettings, SourceTree, read_plan, read_shuffled
+from storage.receipts import find_receipt, is_present
+from storage.scratch import scratch_folder
+from storage.tiers import require_space
+from storage.versions import Version, current_version
+from tasks.images import Lot, build_lot, list_images, plan_images, publish_version, stage_version
+from tasks.ops.decode import COLOUR_POLICY
+from tasks.ops.pixel_libraries import pixel_libraries
+from tasks.ops.planning import Former, needed_bytes, predecessors, same_listing
+from tasks.ops.prepare_report import BuildFigures
+from tasks.ops.selection import read_manifest
+from tasks.ops.shard_building import ShardJob
+from tasks.ops.version_assembly import count_refused
+from tasks.progress import ImageProgress
+from tasks.reports import report_version
+
+IMAGES_PER_LOT = 30_000
+"""For each worker: about a minute of work, beside which the cost of a Prefect task is nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended: the version that stands now, and what it took to get there."""
+
+    status: str
+    dataset: str
+    version: Version
+    reasons: dict[str, int]
+    figures: BuildFigures
+    card: Path
+    report: Path
+
+
+@flow(name="prepare-images")
+def prepare_images(job: ImageJob) -> Outcome:
+    """List, shuffle, resize and publish the images of `job.source`; do nothing when nothing changed."""
+    folder = open_dataset(job)
+    with dataset_lock(folder), scratch_folder(folder) as scratch:
+        manifest = read_manifest(job.manifest) if job.manifest else None
+        source = SourceTree(str(job.source.absolute()), str(job.labels.absolute()) if job.labels else None)
+        settings = job.plan_settings(manifest, colour_policy=COLOUR_POLICY, libraries=pixel_libraries())
+        listing = list_images(source, manifest=manifest, limit=job.limit, seed=job.seed)
+        current = current_version(folder)
+        former = former_of(folder, current, settings)
+        if current and former and same_listing(listing, former) and is_whole(folder, current):
+            return unchanged(folder, former.plan, current)
+        plan, shuffled = plan_images(folder, listing, former, source=source, settings=settings)
+        figures = build_missing(job, folder, plan, shuffled, former, scratch)
+        version, is_new, refusals = publish_version(folder, plan, shuffled, scratch, max_refused=job.max_refused)
+        if job.access == "random" and job.tiers.is_split:
+            stage_version(job.tiers, job.dataset, version)
+        card = report_version(job.tiers, plan, version, refusals, figures)
+    status = "published" if is_new else "unchanged"
+    return Outcome(status, job.dataset, version, refusals.by_reason, figures, card, refusals.report)
+
+
+def open_dataset(job: ImageJob) -> DatasetFolder:
+    """Check the job's folders and make those of the dataset.
+
+    Raises:
+        ValueError: the source is not a folder, or a root cannot be written.
+    """
+    if not job.source.is_dir():
+        raise ValueError(f"the source {job.source} is not a folder; it should be the one that holds the images")
+    for root in (job.slow, job.fast):
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"the root {root} cannot be made: {error.strerror}; choose another folder") from error
+    try:
+        return create_dataset(job.slow, job.dataset)
+    except PermissionError as error:
+        raise ValueError(f"the root {job.slow} cannot be written: {error}; choose another folder") from error
+
+
+def former_of(folder: DatasetFolder, current: Version | None, settings: PlanSettings) -> Former | None:
+    """Return what the current version was planned from, if a plan with `settings` may build on it."""
+    if current is None:
+        return None
+    plan = read_plan(folder, current.plan)
+    if plan.settings != settings:
+        return None
+    return Former(plan, read_shuffled(folder, current.plan))
+
+
+def is_whole(folder: DatasetFolder, version: Version) -> bool:
+    """Tell whether every object of a version is on disk; its content is for `verify`."""
+    return all(is_present(folder, stored) for stored in version.objects)
+
+
+def build_missing(
+    job: ImageJob, folder: DatasetFolder, plan: Plan, shuffled: pa.Table, former: Former | None, scratch: Path
+) -> BuildFigures:
+    """Build the shards that have no receipt, lot by lot, and tell what it took."""
+    missing = tuple(shard for shard in plan.shards if find_receipt(folder, shard.key) is None)
+    require_space(folder.path, needed_bytes(plan, missing), purpose=f"the arrays of {job.dataset}")
+    jobs = shard_jobs(folder, plan, shuffled, missing, predecessors(plan, shuffled, former), scratch)
+    with ImageProgress(job.dataset, sum(shard.count for shard in missing)) as progress:
+        for lot in lots_of(jobs, images=IMAGES_PER_LOT * job.workers):
+            build_lot(lot, job.workers, on_receipt=progress.add)
+    return BuildFigures(progress.done, progress.seconds, progress.cpu_seconds)
+
+
+def shard_jobs(
+    folder: DatasetFolder,
+    plan: Plan,
+    shuffled: pa.Table,
+    shards: tuple[PlannedShard, ...],
+    former_keys: dict[str, str],
+    scratch: Path,
+) -> Iterator[ShardJob]:
+    """Yield what a worker needs to know to build each of `shards`."""
+    for shard in shards:
+        rows = shuffled.slice(shard.first, shard.count)
+        yield ShardJob(
+            folder=folder,
+            scratch=scratch,
+            source=Path(plan.source.root),
+            parameters=plan.settings.parameters,
+            key=shard.key,
+            names=tuple(rows["name"].to_pylist()),
+            labels=tuple(rows["label"].to_pylist()),
+            sizes=tuple(rows["size"].to_pylist()),
+            mtimes_ns=tuple(rows["mtime_ns"].to_pylist()),
+            predecessor=former_keys.get(shard.key),
+        )
+
+
+def lots_of(jobs: Iterator[ShardJob], *, images: int) -> Iterator[Lot]:
+    """Group shards into lots of at least `images` images, the last one perhaps smaller."""
+    lot: list[ShardJob] = []
+    number = 0
+    for job in jobs:
+        lot.append(job)
+        if sum(map(len, lot)) >= images:
+            yield Lot(f"{number:04d}", tuple(lot))
+            lot, number = [], number + 1
+    if lot:
+        yield Lot(f"{number:04d}", tuple(lot))
+
+
+def unchanged(folder: DatasetFolder, plan: Plan, current: Version) -> Outcome:
+    """Return the outcome of a run that found nothing to do."""
+    nothing = BuildFigures(0, 0.0, 0.0)
+    reasons = count_refused(folder, plan)
+    return Outcome(
+        "unchanged", plan.dataset, current, reasons, nothing, folder.card(current.number), folder.refused(plan.identity)
+    )

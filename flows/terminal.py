@@ -1,0 +1,155 @@
+"""Prints results for a person or, as JSON, for a machine. Tables go to standard output, nothing else does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from flows.demo import DemoResult
+from flows.prepare_images import Outcome
+from storage.tiers import Tiers
+from storage.versions import Version
+from tasks.ops.dataset_status import DatasetStatus
+from tasks.ops.machine_checks import Finding
+
+
+def print_outcome(outcome: Outcome, tiers: Tiers, *, as_json: bool) -> None:
+    """Tell how a `prepare` run ended and where its arrays are."""
+    if as_json:
+        typer.echo(as_text(outcome_facts(outcome, tiers)))
+        return
+    version = outcome.version
+    if outcome.status == "unchanged":
+        typer.echo(f"{outcome.dataset}: nothing to do, version {version.number} holds these {version.listed:,} images")
+    else:
+        typer.echo(f"{outcome.dataset}: published version {version.number}")
+    for line in outcome_lines(outcome, tiers):
+        typer.echo(f"  {line}")
+
+
+def outcome_lines(outcome: Outcome, tiers: Tiers) -> list[str]:
+    """Return the facts of a run that a person wants, a line each."""
+    version, figures = outcome.version, outcome.figures
+    reasons = ", ".join(f"{count} {reason}" for reason, count in outcome.reasons.items())
+    lines = [
+        f"rows      {version.stored:,} stored + {version.refused:,} refused = {version.listed:,} listed",
+        f"sizes     {', '.join(map(str, version.parameters.sides))} px, {version.parameters.array_format}",
+        f"bytes     {version.bytes / 1e6:,.1f} MB in {len(version.shards)} shards",
+        f"identity  {version.identity[:16]}",
+        *(f"array     {path}" for path in array_paths(outcome.dataset, version, tiers)),
+        f"card      {outcome.card}",
+    ]
+    if version.refused:
+        lines.append(f"refused   {outcome.report} ({reasons})")
+    if figures.images:
+        lines.append(
+            f"speed     {figures.images_per_second:,.0f} images/s, {figures.cpu_ms_per_image:.2f} CPU ms per image"
+        )
+    return lines
+
+
+def array_paths(dataset: str, version: Version, tiers: Tiers) -> list[str]:
+    """Return what any HDF5 program opens, or the folder of the objects where there are no joined files."""
+    objects = tiers.authority(dataset).objects
+    return [str(objects / view.name) for view in version.views] or [str(objects)]
+
+
+def outcome_facts(outcome: Outcome, tiers: Tiers) -> dict[str, Any]:
+    """Return the outcome of a run for machines."""
+    version = outcome.version
+    return {
+        "status": outcome.status,
+        "dataset": outcome.dataset,
+        "version": version.number,
+        "identity": version.identity,
+        "listed": version.listed,
+        "stored": version.stored,
+        "refused": version.refused,
+        "reasons": outcome.reasons,
+        "bytes": version.bytes,
+        "shards": len(version.shards),
+        "built_images": outcome.figures.images,
+        "images_per_second": round(outcome.figures.images_per_second, 1),
+        "cpu_ms_per_image": round(outcome.figures.cpu_ms_per_image, 4),
+        "arrays": array_paths(outcome.dataset, version, tiers),
+        "card": str(outcome.card),
+        "refused_report": str(outcome.report),
+    }
+
+
+def as_text(value: object) -> str:
+    """Return `value` as one line of JSON."""
+    return msgspec.json.encode(value, enc_hook=str).decode("utf-8")
+
+
+def print_table(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print a table as wide as the terminal allows, or as wide as it is where there is no terminal."""
+    table = Table(*header, title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*row)
+    console = Console()
+    console.print(table) if console.is_terminal else Console(width=200).print(table)
+
+
+def print_statuses(statuses: list[DatasetStatus], tiers: Tiers, *, as_json: bool) -> None:
+    """List the datasets below the roots, and the runs that did not finish."""
+    if as_json:
+        typer.echo(as_text({"slow": tiers.slow, "fast": tiers.fast, "datasets": statuses}))
+        return
+    if not statuses:
+        typer.echo(f"no dataset below {tiers.slow}; make one with: imagemill prepare SOURCE --dataset NAME")
+        return
+    header = ("dataset", "version", "rows", "refused", "sizes", "format", "MB", "staged MB", "created")
+    print_table(f"below {tiers.slow}", header, [_status_row(status) for status in statuses])
+    for status in statuses:
+        for plan in status.unfinished:
+            typer.echo(
+                f"{status.name}: an unfinished run has receipts for {plan.built} of {plan.shards} shards "
+                f"({plan.listed:,} images); the same prepare command continues it"
+            )
+
+
+def _status_row(status: DatasetStatus) -> tuple[str, ...]:
+    return (
+        status.name,
+        f"{status.current or '-'} of {len(status.versions)}",
+        f"{status.stored:,}",
+        f"{status.refused:,}",
+        ", ".join(map(str, status.sides)),
+        status.array_format,
+        f"{status.bytes / 1e6:,.1f}",
+        f"{status.staged_bytes / 1e6:,.1f}",
+        status.created,
+    )
+
+
+def print_findings(findings: list[Finding], *, as_json: bool) -> None:
+    """Tell what was found on this machine, and what to do where something is lacking."""
+    if as_json:
+        typer.echo(as_text(findings))
+        return
+    marks = {"good": "ok     ", "note": "note   ", "lacking": "LACKING"}
+    for finding in findings:
+        typer.echo(f"{marks[finding.state]}  {finding.subject:<16}  {finding.text}")
+        if finding.remedy:
+            typer.echo(f"{'':27}  → {finding.remedy}")
+
+
+def print_demo(result: DemoResult, *, as_json: bool) -> None:
+    """Tell what the demonstration made and what to do next."""
+    if as_json:
+        runs = [outcome_facts(outcome, result.tiers) for outcome in result.outcomes]
+        typer.echo(as_text({"source": result.source, "rendered": result.rendered, "runs": runs}))
+        return
+    for outcome in result.outcomes:
+        print_outcome(outcome, result.tiers, as_json=False)
+    typer.echo(
+        f"\nThis is a demonstration set: {result.images:,} pictures drawn from emoji in {result.source}, shaped like "
+        "ImageNet, quirks and broken files included.\nFor real images: imagemill prepare /path/to/imagenet/train "
+        "--dataset imagenet --slow /big/disk --fast /quick/disk --size 224\n"
+        f"Look at more of it: imagemill show demo --slow {result.tiers.slow} --fast {result.tiers.fast} -o sheet.png"
+    )

@@ -1,0 +1,39 @@
+"""Makes and finds datasets below a root; `dataset.json` marks a folder as one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.layout import NAME_PATTERN, PARTS, DatasetFolder
+from storage.records import create_record, read_record
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetMark:
+    """The content of `dataset.json`."""
+
+    name: str
+    kind: str
+
+
+def create_dataset(root: Path, name: str) -> DatasetFolder:
+    """Make the folder of the dataset `name` with its parts, or return the one that is there.
+
+    Raises:
+        UnreadableRecord: another version of this code made it.
+    """
+    folder = DatasetFolder.below(root, name)
+    for part in PARTS:
+        (folder.path / part).mkdir(parents=True, exist_ok=True)
+    if not create_record(folder.marker, "dataset", DatasetMark(name, "images")):
+        read_record(folder.marker, "dataset", DatasetMark)
+    return folder
+
+
+def find_datasets(root: Path) -> list[DatasetFolder]:
+    """Return the datasets below `root`, sorted by name."""
+    if not root.is_dir():
+        return []
+    folders = (DatasetFolder(path) for path in sorted(root.iterdir()) if NAME_PATTERN.fullmatch(path.name))
+    return [folder for folder in folders if folder.marker.is_file()]

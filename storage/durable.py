@@ -1,0 +1,89 @@
+"""Bytes that survive a power cut: written under a temporary name, synced, and only then given their name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+
+def partial_name(path: Path) -> Path:
+    """Return a temporary sibling of `path`; anything that ends in `.partial` is never read."""
+    return path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_file(path: Path) -> None:
+    """Make the bytes of one file durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_object(path: Path) -> None:
+    """Make one array object durable, a file or a folder of files."""
+    if not path.is_dir():
+        return sync_file(path)
+    for folder, _, files in os.walk(path):
+        for name in files:
+            sync_file(Path(folder, name))
+        sync_folder(Path(folder))
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Replace `path` by `content`: afterwards either the old bytes or the new ones are there, whole."""
+    partial = _synced_partial(path, content)
+    try:
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def create_durably(path: Path, content: bytes) -> bool:
+    """Create `path` with `content` unless it exists; return whether this call created it.
+
+    A hard link is refused by the kernel when the name is taken, so of two racing writers one wins.
+    """
+    partial = _synced_partial(path, content)
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        return False
+    finally:
+        partial.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    return True
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _synced_partial(path: Path, content: bytes) -> Path:
+    partial = partial_name(path)
+    try:
+        with partial.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    return partial

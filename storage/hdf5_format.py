@@ -1,0 +1,140 @@
+"""A shard as one HDF5 file: datasets `images`, `labels`, `ids`; chunked, checksummed, uncompressed.
+
+The same rows give the same bytes: no time stamps, and a fixed order of creation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.array_formats import ArraySpec
+from storage.errors import DamagedDataset
+
+CHUNK_BYTES = 64 * 1024
+"""Rows above this size get a chunk each: a random row then costs one read and no more."""
+
+
+class Hdf5Writer:
+    """Appends rows to an open HDF5 file made for `capacity` rows."""
+
+    def __init__(self, file: h5py.File, spec: ArraySpec) -> None:
+        shape = (spec.capacity, spec.side, spec.side, 3)
+        self._images = file.create_dataset(
+            "images",
+            shape=shape,
+            maxshape=shape,
+            chunks=(spec.rows_per_chunk, *shape[1:]),
+            dtype=np.uint8,
+            fletcher32=True,
+            track_times=False,
+        )
+        self._file = file
+        self._labels: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+        self._ids: list[NDArray[np.uint64]] = [np.empty(0, np.uint64)]
+        self._rows = 0
+
+    def append(self, images: NDArray[np.uint8], labels: NDArray[np.int64], ids: NDArray[np.uint64]) -> None:
+        self._images[self._rows : self._rows + len(images)] = images
+        self._labels.append(labels.copy())
+        self._ids.append(ids.copy())
+        self._rows += len(images)
+
+    def finish(self) -> None:
+        """Cut the file to the rows that came and store their labels and ids."""
+        self._images.resize(self._rows, axis=0)
+        for name, parts in (("labels", self._labels), ("ids", self._ids)):
+            self._file.create_dataset(name, data=np.concatenate(parts), fletcher32=False, track_times=False)
+
+
+class Hdf5Rows:
+    """The rows of one HDF5 shard."""
+
+    def __init__(self, file: h5py.File) -> None:
+        self._file = file
+        self._images = _plain_dataset(file, "images", np.dtype(np.uint8), dimensions=4)
+        self._labels = _plain_dataset(file, "labels", np.dtype(np.int64), dimensions=1)
+        self._ids = _plain_dataset(file, "ids", np.dtype(np.uint64), dimensions=1)
+
+    @property
+    def spec(self) -> ArraySpec:
+        chunks, limits = self._images.chunks, self._images.maxshape
+        # `_plain_dataset` has seen to both.
+        assert chunks is not None
+        assert limits is not None
+        return ArraySpec(self._images.shape[1], int(limits[0] or 0), chunks[0])
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        return self._labels[:]
+
+    @property
+    def ids(self) -> NDArray[np.uint64]:
+        return self._ids[:]
+
+    def __len__(self) -> int:
+        return self._images.shape[0]
+
+    def __getitem__(self, rows: slice) -> NDArray[np.uint8]:
+        try:
+            return self._images[rows]
+        except OSError as error:
+            raise DamagedDataset(f"{self._file.filename}: rows {rows.start}:{rows.stop}: {error}") from error
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class Hdf5Format:
+    """HDF5 behind the seam of `storage.array_formats`."""
+
+    name = "hdf5"
+    suffix = ".h5"
+
+    def rows_per_chunk(self, side: int) -> int:
+        return max(1, CHUNK_BYTES // (side * side * 3))
+
+    @contextmanager
+    def create(self, path: Path, spec: ArraySpec) -> Iterator[Hdf5Writer]:
+        # rdcc_nbytes=0: with a chunk cache, HDF5 accepts rows on a full disk and loses them when it closes.
+        try:
+            with h5py.File(path, "x", rdcc_nbytes=0) as file:
+                writer = Hdf5Writer(file, spec)
+                yield writer
+                writer.finish()
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+    def open(self, path: Path) -> Hdf5Rows:
+        try:
+            file = h5py.File(path, "r", rdcc_nbytes=0)
+        except OSError as error:
+            raise DamagedDataset(f"{path} is missing or is not a whole HDF5 file: {error}") from error
+        try:
+            return Hdf5Rows(file)
+        except BaseException:
+            file.close()
+            raise
+
+
+def _plain_dataset(file: h5py.File, name: str, dtype: np.dtype, *, dimensions: int) -> h5py.Dataset:
+    """Return a dataset whose bytes lie in this very file: links and external storage could read any file."""
+    is_hard = isinstance(file.get(name, getlink=True), h5py.HardLink)
+    dataset = file[name] if is_hard else None
+    if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external is not None:
+        raise DamagedDataset(f"{file.filename}: {name!r} is not a plain dataset of this file")
+    if dataset.dtype != dtype or dataset.ndim != dimensions or (dimensions == 4 and dataset.chunks is None):
+        raise DamagedDataset(
+            f"{file.filename}: {name!r} should be {dimensions}-dimensional {dtype}, "
+            f"it is {dataset.ndim}-dimensional {dataset.dtype}"
+        )
+    return dataset
+
+
+FORMAT = Hdf5Format()

@@ -1,0 +1,111 @@
+"""Proof that a shard is whole. Receipts alone say what is done: no cache, no database, no state of a run."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+from storage.errors import DamagedDataset
+from storage.layout import DatasetFolder
+from storage.records import create_record, fingerprint, read_record, write_record
+from storage.refused import Refused
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One published file or folder below `objects/`: its name there, BLAKE3 and size in bytes."""
+
+    name: str
+    digest: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShardArray:
+    """The rows of one shard at one size; `chunk_crcs` has the CRC-32C of each chunk of images, in order."""
+
+    side: int
+    stored: StoredObject
+    rows_per_chunk: int
+    chunk_crcs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of the listed inputs of one shard.
+
+    `key` names what was asked for (names, sizes, times, parameters), `identity` what was found (names,
+    hashes of the sources, parameters). `sources` has the BLAKE3 of each listed input in order, "" where
+    it could not be read; `refused` stand in the same order.
+    """
+
+    key: str
+    identity: str
+    rows: int
+    arrays: tuple[ShardArray, ...]
+    ids_digest: str
+    sources: tuple[str, ...]
+    refused: tuple[Refused, ...]
+    cpu_seconds: float
+
+    @property
+    def listed(self) -> int:
+        return len(self.sources)
+
+    @property
+    def stored_positions(self) -> list[int]:
+        """Return the positions of the inputs that became rows, in the order of the rows."""
+        gaps = {refused.position for refused in self.refused}
+        return [position for position in range(self.listed) if position not in gaps]
+
+
+def shard_identity(
+    parameters_digest: str, names: tuple[str, ...], labels: tuple[int, ...], sources: tuple[str, ...]
+) -> str:
+    """Return the hash of what a shard holds: the parameters and each row's name, label and source hash."""
+    return fingerprint([parameters_digest, names, labels, sources])
+
+
+def write_receipt(folder: DatasetFolder, receipt: Receipt) -> None:
+    """Store a receipt; the objects it names must be durable already."""
+    write_record(folder.receipt(receipt.key), "receipt", receipt)
+
+
+def read_receipt(folder: DatasetFolder, key: str) -> Receipt:
+    """Read the receipt of the shard `key`.
+
+    Raises:
+        FileNotFoundError: that shard is not done.
+        DamagedDataset: the receipt's bytes are not those that were written.
+    """
+    return read_record(folder.receipt(key), "receipt", Receipt)
+
+
+def find_receipt(folder: DatasetFolder, key: str) -> Receipt | None:
+    """Return the receipt of the shard `key` if it is there and its objects have the sizes that it states.
+
+    A damaged receipt proves nothing: the shard counts as not done.
+    """
+    try:
+        receipt = read_receipt(folder, key)
+    except FileNotFoundError:
+        return None
+    except DamagedDataset as error:
+        logger.warning("the shard will be built again: %s", error)
+        return None
+    return receipt if all(is_present(folder, array.stored) for array in receipt.arrays) else None
+
+
+def adopt_receipt(folder: DatasetFolder, receipt: Receipt, *, key: str) -> Receipt:
+    """Let the shard `key` share the objects of `receipt`: other file times, but the same content."""
+    adopted = replace(receipt, key=key, cpu_seconds=0.0)
+    create_record(folder.receipt(key), "receipt", adopted)
+    return adopted
+
+
+def is_present(folder: DatasetFolder, stored: StoredObject) -> bool:
+    """Tell whether an object exists with its size; a folder's size is left to `verify`, it takes many stats."""
+    path = folder.objects / stored.name
+    return path.is_dir() or (path.is_file() and path.stat().st_size == stored.bytes)

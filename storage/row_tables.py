@@ -1,0 +1,43 @@
+"""The table of a version's rows: which input each came from, its label, split and id."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from blake3 import blake3
+
+from storage.names import row_ids
+from storage.parameters import SplitRule
+
+ROWS_SCHEMA = pa.schema(
+    [
+        ("name", pa.string()),
+        ("label", pa.int64()),
+        ("split", pa.string()),
+        ("id", pa.uint64()),
+        ("source", pa.string()),
+    ]
+)
+"""One line per stored row, in order; `source` is the BLAKE3 of the image file, 64 hexadecimal digits."""
+
+
+def split_of(rule: SplitRule, *, source: str, class_name: str) -> str:
+    """Return "train", "valid" or "test" for one row; the same image or class always falls on the same side."""
+    digits = source if rule.by == "source" else blake3(class_name.encode("utf-8")).hexdigest()
+    point = int(digits[:16], 16) / 2**64
+    if point < rule.test:
+        return "test"
+    return "valid" if point < rule.test + rule.valid else "train"
+
+
+def rows_table(
+    names: list[str], labels: list[int], sources: list[str], *, classes: tuple[str, ...], rule: SplitRule
+) -> pa.Table:
+    """Return the table of a version's rows from three columns in the order of the rows."""
+    splits = [
+        split_of(rule, source=source, class_name=classes[label]) for label, source in zip(labels, sources, strict=True)
+    ]
+    columns = [names, labels, splits, row_ids(names), sources]
+    return pa.table(
+        [pa.array(column, field.type) for column, field in zip(columns, ROWS_SCHEMA, strict=True)],
+        schema=ROWS_SCHEMA,
+    )

@@ -1,0 +1,1 @@
+"""Prefect tasks, one module per subject; the work itself is in `tasks.ops`."""

@@ -1,0 +1,93 @@
+"""From a folder of images to a published version, as Prefect tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from storage.layout import DatasetFolder
+from storage.plans import Plan, PlanSettings, SourceTree, write_plan
+from storage.receipts import Receipt
+from storage.tiers import Tiers, stage
+from storage.versions import Version, publish
+from tasks.ops.labels_file import read_labels
+from tasks.ops.listing import flat_stems, list_class_folders, list_flat_folder
+from tasks.ops.planning import Former, make_plan
+from tasks.ops.selection import chosen, sampled
+from tasks.ops.shard_building import ShardJob
+from tasks.ops.shard_pool import build_shards, stop_workers
+from tasks.ops.version_assembly import Refusals, draft_version, report_refused, require_few_refused
+
+# Receipts say what is done. Prefect's cache never looks at outputs: a deleted file would still count as done.
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """The shards that one task carries, about a minute of work."""
+
+    name: str
+    jobs: tuple[ShardJob, ...]
+
+
+@task(name="list-images", cache_policy=NO_CACHE)
+def list_images(source: SourceTree, *, manifest: tuple[str, ...] | None, limit: int | None, seed: int) -> pa.Table:
+    """Return the listing of the inputs that the job takes, sorted by name."""
+    root = Path(source.root)
+    if source.labels is None:
+        listing = list_class_folders(root)
+    else:
+        listing = list_flat_folder(root, read_labels(Path(source.labels), flat_stems(root)))
+    if manifest is not None:
+        listing = chosen(listing, manifest)
+    return listing if limit is None else sampled(listing, limit, seed=seed)
+
+
+@task(name="plan-images", cache_policy=NO_CACHE)
+def plan_images(
+    folder: DatasetFolder,
+    listing: pa.Table,
+    former: Former | None,
+    *,
+    source: SourceTree,
+    settings: PlanSettings,
+) -> tuple[Plan, pa.Table]:
+    """Fix what the next version is made of, store it, and return the plan with its shuffled listing."""
+    plan, shuffled = make_plan(listing, former, dataset=folder.name, source=source, settings=settings)
+    write_plan(folder, plan, shuffled)
+    return plan, shuffled
+
+
+@task(name="build-lot", task_run_name="build-{lot.name}", cache_policy=NO_CACHE)
+def build_lot(lot: Lot, workers: int, *, on_receipt: Callable[[Receipt], None]) -> int:
+    """Build the shards of `lot` that have no receipt yet; return how many it went through."""
+    done = 0
+    try:
+        for receipt in build_shards(lot.jobs, workers=workers):
+            on_receipt(receipt)
+            done += 1
+    except BaseException:
+        stop_workers()
+        raise
+    return done
+
+
+@task(name="publish-version", cache_policy=NO_CACHE)
+def publish_version(
+    folder: DatasetFolder, plan: Plan, shuffled: pa.Table, scratch: Path, *, max_refused: float
+) -> tuple[Version, bool, Refusals]:
+    """Publish what the receipts of `plan` prove; return the version, whether it is new, and the refused."""
+    refusals = report_refused(folder, plan)
+    require_few_refused(refusals, max_refused)
+    version, is_new = publish(folder, draft_version(folder, plan, shuffled, scratch))
+    return version, is_new, refusals
+
+
+@task(name="stage-version", cache_policy=NO_CACHE)
+def stage_version(tiers: Tiers, dataset: str, version: Version) -> int:
+    """Copy the objects of a version to the fast root; return the bytes that were copied."""
+    return stage(tiers, dataset, version.objects)

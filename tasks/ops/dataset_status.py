@@ -1,0 +1,76 @@
+"""What stands below a root: datasets, versions, bytes, refused, and what an unfinished run has done so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from storage.datasets import find_datasets
+from storage.layout import DatasetFolder
+from storage.plans import read_plan
+from storage.receipts import find_receipt
+from storage.tiers import Tiers
+from storage.versions import current_version, version_numbers
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedPlan:
+    """A plan without a version: how many of its shards have a receipt."""
+
+    plan: str
+    shards: int
+    built: int
+    listed: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetStatus:
+    """One dataset as it stands; figures are those of its current version, 0 where there is none."""
+
+    name: str
+    versions: tuple[int, ...]
+    current: int | None
+    created: str
+    sides: tuple[int, ...]
+    array_format: str
+    classes: int
+    stored: int
+    refused: int
+    bytes: int
+    staged_bytes: int
+    unfinished: tuple[UnfinishedPlan, ...]
+
+
+def dataset_statuses(tiers: Tiers) -> list[DatasetStatus]:
+    """Return the status of every dataset below the slow root."""
+    return [_status(tiers, folder) for folder in find_datasets(tiers.slow)]
+
+
+def _status(tiers: Tiers, folder: DatasetFolder) -> DatasetStatus:
+    version = current_version(folder)
+    staged = tiers.cache(folder.name).objects if tiers.is_split else None
+    return DatasetStatus(
+        name=folder.name,
+        versions=tuple(version_numbers(folder)),
+        current=version.number if version else None,
+        created=version.created if version else "",
+        sides=version.parameters.sides if version else (),
+        array_format=version.parameters.array_format if version else "",
+        classes=len(version.classes) if version else 0,
+        stored=version.stored if version else 0,
+        refused=version.refused if version else 0,
+        bytes=version.bytes if version else 0,
+        staged_bytes=sum(o.bytes for o in version.objects if (staged / o.name).exists()) if version and staged else 0,
+        unfinished=tuple(_unfinished(folder)),
+    )
+
+
+def _unfinished(folder: DatasetFolder) -> list[UnfinishedPlan]:
+    """Return the plans that some receipts, but not all, prove; the newest first."""
+    plans = sorted((folder.path / "plans").iterdir(), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    found = []
+    for path in (path for path in plans if not path.name.endswith(".partial")):
+        plan = read_plan(folder, path.name)
+        built = sum(find_receipt(folder, shard.key) is not None for shard in plan.shards)
+        if built < len(plan.shards):
+            found.append(UnfinishedPlan(path.name, len(plan.shards), built, plan.listed))
+    return found

@@ -1,0 +1,99 @@
+"""Finds the Noto Color Emoji font, or fetches it without root from Debian's archive into the user's cache."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from PIL import ImageFont
+
+FONT_FILE = "NotoColorEmoji.ttf"
+FONT_PIXELS = 109
+"""The only size at which FreeType opens this font's bitmaps."""
+PACKAGE = "fonts-noto-color-emoji"
+SYSTEM_FONTS = Path("/usr/share/fonts")
+FETCH_SECONDS = 120
+
+
+class EmojiFontMissing(FileNotFoundError):
+    """There is no usable Noto Color Emoji here; the message names the Debian package and both remedies."""
+
+
+def find_emoji_font(path: Path | None = None, *, system_fonts: Path = SYSTEM_FONTS, cache: Path | None = None) -> Path:
+    """Return the font file: `path` if given, else the system's, else the cached one, else fetched into the cache.
+
+    Raises:
+        EmojiFontMissing: none of these has it, or `path` is not that font.
+    """
+    if path is not None:
+        return _checked(path)
+    cached = (cache or user_cache(os.environ)) / "fonts" / FONT_FILE
+    for candidate in (*sorted(system_fonts.rglob(FONT_FILE)), cached):
+        if _is_usable(candidate):
+            return candidate
+    return _fetched(cached)
+
+
+def user_cache(environment: Mapping[str, str]) -> Path:
+    """Return imagemill's folder in the user's cache, after the XDG base directory specification."""
+    base = environment.get("XDG_CACHE_HOME", "")
+    # The specification says that a relative path is to be ignored.
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "imagemill"
+
+
+def _is_usable(path: Path) -> bool:
+    """Tell whether `path` is a font with bitmaps of the size that Noto Color Emoji has."""
+    try:
+        # Not ImageFont.truetype: where that cannot open a path, it opens the system's font of the same name.
+        ImageFont.FreeTypeFont(str(path), FONT_PIXELS)
+    except OSError:
+        return False
+    return True
+
+
+def _checked(path: Path) -> Path:
+    if not path.is_file():
+        raise EmojiFontMissing(f"there is no font file {path}. {_remedies()}")
+    if not _is_usable(path):
+        raise EmojiFontMissing(f"{path} is not Noto Color Emoji with bitmaps. {_remedies()}")
+    return path
+
+
+def _fetched(target: Path) -> Path:
+    """Download the Debian package, unpack it beside `target`, and move the font there in one step."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as folder:
+        try:
+            _run(["apt-get", "download", PACKAGE], Path(folder))
+            archive = next(Path(folder).glob("*.deb"))
+            _run(["dpkg-deb", "-x", str(archive), "unpacked"], Path(folder))
+            font = next(Path(folder, "unpacked").rglob(FONT_FILE))
+        except (OSError, subprocess.SubprocessError, StopIteration) as error:
+            raise EmojiFontMissing(
+                f"{FONT_FILE} is not on this machine, and fetching the package {PACKAGE} failed"
+                f" ({_told(error)}). {_remedies()}"
+            ) from error
+        _checked(font).replace(target)
+    return target
+
+
+def _run(command: list[str], folder: Path) -> None:
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=FETCH_SECONDS)
+
+
+def _told(error: Exception) -> str:
+    """Return what the failed command wrote last, which says more than its exit status."""
+    written = (error.stderr or "").strip() if isinstance(error, subprocess.CalledProcessError) else ""
+    if isinstance(error, StopIteration):
+        return "the package did not hold what was expected"
+    return written.splitlines()[-1] if written else str(error)
+
+
+def _remedies() -> str:
+    return (
+        f"Either install Debian's package (apt-get update && apt-get install {PACKAGE}), "
+        f"or give the path of a {FONT_FILE} that you have"
+    )

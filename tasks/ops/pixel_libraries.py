@@ -1,0 +1,28 @@
+"""Names the libraries whose version decides pixels, for the plan."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from PIL import features
+
+PILLOWS = ("pillow-simd", "pillow")
+
+
+def pillow_distribution() -> tuple[str, str]:
+    """Return name and version of the distribution that provides PIL: pillow-simd, else pillow."""
+    for name in PILLOWS:
+        try:
+            return name, version(name)
+        except PackageNotFoundError:
+            continue
+    raise PackageNotFoundError("neither pillow-simd nor pillow is installed; run: make demo")
+
+
+def pixel_libraries() -> tuple[tuple[str, str], ...]:
+    """Return name and version of each library that decodes or resizes."""
+    return (
+        pillow_distribution(),
+        ("libjpeg-turbo of Pillow", str(features.version("libjpeg_turbo"))),
+        ("simplejpeg", version("simplejpeg")),
+    )

@@ -1,0 +1,118 @@
+"""What a person wants to see of a prepared version: a card with pictures, figures and how to read it. Pure text."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+
+from PIL import Image
+
+from storage.reading import OpenVersion
+from storage.versions import Version
+from tasks.ops.class_words import class_word
+from tasks.ops.contact_sheet import contact_sheet
+from tasks.ops.version_assembly import Refusals
+
+SHEET_IMAGES, SHEET_COLUMNS, SHEET_THUMBNAIL = 48, 12, 80
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFigures:
+    """What the building took: images that went through workers, wall seconds, CPU seconds of the workers."""
+
+    images: int
+    seconds: float
+    cpu_seconds: float
+
+    @property
+    def images_per_second(self) -> float:
+        return self.images / self.seconds if self.seconds else 0.0
+
+    @property
+    def cpu_ms_per_image(self) -> float:
+        return 1000 * self.cpu_seconds / self.images if self.images else 0.0
+
+
+def sample_sheet(opened: OpenVersion, *, images: int = SHEET_IMAGES) -> Image.Image:
+    """Draw a contact sheet of the first rows of a version; they are in shuffled order, so they are a sample."""
+    side = min(opened.sides, key=lambda side: abs(side - 2 * SHEET_THUMBNAIL))
+    count = min(images, len(opened))
+    captions = [class_word(opened.classes[label]) for label in opened.labels[:count]]
+    return contact_sheet(opened.rows(side)[:count], captions, columns=SHEET_COLUMNS, thumbnail=SHEET_THUMBNAIL)
+
+
+def card_markdown(dataset: str, version: Version, refusals: Refusals, figures: BuildFigures, sheet: Image.Image) -> str:
+    """Return the card of a version as Markdown, its contact sheet embedded."""
+    sizes = ", ".join(map(str, version.parameters.sides))
+    rows = [
+        ("version", f"{version.number} (`{version.identity[:16]}`)"),
+        ("stored + refused = listed", f"{version.stored:,} + {version.refused:,} = {version.listed:,}"),
+        ("classes", f"{len(version.classes):,}"),
+        ("sizes", f"{sizes} px, {version.parameters.array_format}, {version.parameters.fidelity}"),
+        ("shards", f"{len(version.shards):,}"),
+        ("bytes", f"{version.bytes / 1e6:,.1f} MB"),
+        ("built in this run", _build_text(figures)),
+        ("source", f"`{version.source}`"),
+        ("plan", f"`{version.plan}`"),
+        ("libraries", ", ".join(f"{name} {number}" for name, number in version.parameters.libraries)),
+    ]
+    return "\n".join(
+        [
+            f"# {dataset}, version {version.number}",
+            "",
+            _embedded(sheet),
+            "",
+            _table(("", ""), rows),
+            "",
+            "## Refused images",
+            "",
+            _refused_text(refusals),
+            "",
+            "## Reading it",
+            "",
+            "```python",
+            "from pathlib import Path",
+            "from storage import Tiers, open_version",
+            "",
+            f'with open_version(Tiers(Path("SLOW"), Path("FAST")), "{dataset}") as version:',
+            f"    images = version.rows({version.parameters.sides[0]})[0:64]   # (64, side, side, 3) uint8 RGB",
+            "    labels, splits = version.labels[0:64], version.splits[0:64]",
+            "```",
+            "",
+        ]
+    )
+
+
+def _build_text(figures: BuildFigures) -> str:
+    if not figures.images:
+        return "nothing: every shard was there"
+    return (
+        f"{figures.images:,} images, {figures.images_per_second:,.0f} images/s, "
+        f"{figures.cpu_ms_per_image:.2f} CPU ms per image"
+    )
+
+
+def _refused_text(refusals: Refusals) -> str:
+    if not refusals.total:
+        return "None."
+    table = _table(("reason", "images"), [(reason, f"{count:,}") for reason, count in refusals.by_reason.items()])
+    return f"{table}\n\nEvery one with its detail: `{refusals.report}`"
+
+
+def _table(header: tuple[str, str], rows: list[tuple[str, str]]) -> str:
+    lines = [f"| {header[0]} | {header[1]} |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {name} | {value} |" for name, value in rows)])
+
+
+def _embedded(sheet: Image.Image) -> str:
+    content = io.BytesIO()
+    sheet.save(content, "JPEG", quality=85)
+    return f"![contact sheet](data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode('ascii')})"
+
+
+def escaped_markdown(text: str) -> str:
+    """Return `text` so that Markdown and HTML in a file name stay text."""
+    for character in "\\`*_{}[]<>()#+-.!|&":
+        text = text.replace(character, f"&#{ord(character)};")
+    return text

@@ -1,0 +1,97 @@
+"""Builds shards on a pool of processes, and outlives the death of any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import as_completed
+from dataclasses import replace
+from pathlib import Path
+
+from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from storage.errors import ShardCrashed
+from storage.receipts import Receipt
+from tasks.ops.shard_building import ShardJob, build_shard
+from tasks.ops.worker_guard import DECODE_SECONDS, JournalGuard, blamed_position, limit_worker
+
+UNEXPLAINED_DEATHS = 2
+"""So many deaths of workers outside of decoding end the run."""
+
+
+def build_shards(jobs: Iterable[ShardJob], *, workers: int) -> Iterator[Receipt]:
+    """Build shards in `workers` processes; yield the receipt of each as it is done.
+
+    When a worker dies the pool is made anew. Each shard that was decoding then is built alone, so that a second
+    death is surely its own: the image that it was decoding is refused as `crashed`, and the others go on.
+
+    Raises:
+        ShardCrashed: workers died while they wrote; no image is to blame.
+    """
+    pending = {job.key: job for job in jobs}
+    unexplained = 0
+    while pending:
+        try:
+            for receipt in _on_pool(list(pending.values()), workers):
+                del pending[receipt.key]
+                yield receipt
+        except TerminatedWorkerError as error:
+            suspects = [job for job in pending.values() if blamed_position(_journal(job)) is not None]
+            for job in suspects:
+                yield _build_alone(pending.pop(job.key))
+            unexplained += not suspects
+            if unexplained == UNEXPLAINED_DEATHS:
+                raise _crashed(next(iter(pending.values())), error) from error
+
+
+def stop_workers() -> None:
+    """End the pool's processes at once; what has no receipt is built again by the next run."""
+    get_reusable_executor(max_workers=1, kill_workers=True).shutdown(wait=True, kill_workers=True)
+
+
+def _build_alone(job: ShardJob) -> Receipt:
+    unexplained = 0
+    while True:
+        try:
+            return next(_on_pool([job], 1))
+        except TerminatedWorkerError as error:
+            position = blamed_position(_journal(job))
+            if position is not None:
+                job = replace(job, crashed={**job.crashed, position: _cause(error)})
+                continue
+            unexplained += 1
+            if unexplained == UNEXPLAINED_DEATHS:
+                raise _crashed(job, error) from error
+
+
+def _on_pool(jobs: list[ShardJob], workers: int) -> Iterator[Receipt]:
+    # A pool of one still is another process: only that may be killed.
+    pool = get_reusable_executor(max_workers=workers, initializer=limit_worker)
+    futures = [pool.submit(_work, job) for job in jobs]
+    try:
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _work(job: ShardJob) -> Receipt:
+    return build_shard(job, JournalGuard(_journal(job)))
+
+
+def _journal(job: ShardJob) -> Path:
+    return job.scratch / f"{job.key}.decoding"
+
+
+def _cause(error: TerminatedWorkerError) -> str:
+    if "SIGALRM" in str(error):
+        return f"took more than {DECODE_SECONDS} s"
+    return "ended the worker process twice"
+
+
+def _crashed(job: ShardJob, error: TerminatedWorkerError) -> ShardCrashed:
+    return ShardCrashed(
+        f"worker processes died while they wrote shards of {job.folder.path} ({' '.join(str(error).split())}): "
+        "look for a full or failing disk or too little memory, then run again"
+    )
