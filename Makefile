@@ -1,0 +1,71 @@
+# Every target sets up what it needs (system packages, .venv, pinned Python packages) the first time;
+# after that the stamps in .venv make it free. `make demo` installs neither torch nor test tools.
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint bench clean lock runtime develop
+
+help: ## Say what there is (this)
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: runtime ## Prepare the embedded ImageNet-shaped demonstration set, end to end, under demo/
+	$(BIN)/imagemill demo --root demo --classes 525 --images-per-class 6
+
+test: develop ## Run the tests that each take seconds
+	$(BIN)/pytest -m "not slow"
+
+test-all: develop ## Run all tests, those that take minutes too
+	$(BIN)/pytest
+
+lint: develop ## Check style, types and who imports whom
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: develop ## Measure against what a user would pick instead
+	$(BIN)/python -m benchmarks
+
+clean: ## Remove the environment, the demo and what tools left behind
+	rm -rf $(VENV) demo build *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lock: $(VENV)/.made ## Resolve pyproject.toml into requirements*.lock (FLAGS=--upgrade for newer versions)
+	scripts/lock $(FLAGS)
+
+# ---- The environment: one stamp per step. Order-only prerequisites (after |) order the steps
+# without repeating the later ones whenever an earlier one ran again.
+
+# The last step of both: nothing that was installed may have replaced pillow-simd.
+runtime: $(VENV)/.project
+	@scripts/install_pillow
+
+develop: $(VENV)/.project $(VENV)/.torch
+	@scripts/install_pillow
+
+$(VENV)/.made:
+	scripts/make_venv
+	@touch $@
+
+$(VENV)/.runtime: requirements.lock | $(VENV)/.made
+	scripts/install --no-deps --requirement requirements.lock
+	@touch $@
+
+# Editable, as one entry on the path: a package that comes later is found without a new install.
+$(VENV)/.project: pyproject.toml | $(VENV)/.runtime
+	scripts/install --no-deps --config-settings editable_mode=compat --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock | $(VENV)/.runtime
+	scripts/install --no-deps --requirement requirements-dev.lock
+	@touch $@
+
+# By pip, which knows this machine's own builds of torch, if any. torchvision without its
+# dependencies: it asks for pillow, and its torch is the one just installed. Compiling the byte code of
+# all of torch would take 20 s; what is imported is compiled then.
+$(VENV)/.torch: requirements-torch.lock | $(VENV)/.dev
+	$(BIN)/pip install --quiet --no-compile --constraint requirements-torch.lock torch
+	$(BIN)/pip install --quiet --no-compile --constraint requirements-torch.lock --no-deps torchvision
+	@touch $@
