@@ -53,9 +53,9 @@ def converted_to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def upright(image: Image.Image, exif: bytes) -> Image.Image:
-    """Return `image` turned and mirrored as the orientation in its EXIF block asks."""
-    method = _UPRIGHTING.get(orientation_in(exif))
+def upright(image: Image.Image, orientation: int) -> Image.Image:
+    """Return `image` turned and mirrored as an EXIF orientation, 1 to 8, asks."""
+    method = _UPRIGHTING.get(orientation)
     return image if method is None else image.transpose(method)
 
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from storage.refused import Reason, Refusal
-from tasks.ops.colour_policy import converted_to_rgb, upright
+from tasks.ops.colour_policy import converted_to_rgb, orientation_in, upright
 from tasks.ops.decode_limits import DecodeLimits, refuse_size
-from tasks.ops.jpeg_headers import JpegHead, has_more_scans, read_head
+from tasks.ops.jpeg_headers import JpegHead, has_end, has_more_scans, read_head
+from tasks.ops.scaled_images import note_extent
 
 _LIBJPEG_ERRORS = (ValueError, KeyError)
 _TRUNCATED = ("Premature end of JPEG file", "Premature end of input file", "Empty input file", "missing SOS marker")
@@ -28,7 +29,7 @@ def decode_jpeg(data: bytes, limits: DecodeLimits, *, shorter_side: int | None) 
     try:
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
     except _LIBJPEG_ERRORS as error:
-        return _refused(error, head)
+        return _refused(error, data, head)
     refusal = refuse_size(int(width), int(height), limits) or _refuse_scans(data, head, limits)
     if refusal:
         return refusal
@@ -37,8 +38,11 @@ def decode_jpeg(data: bytes, limits: DecodeLimits, *, shorter_side: int | None) 
     try:
         pixels = simplejpeg.decode_jpeg(data, layout, strict=True, **_scale(shorter_side))
     except _LIBJPEG_ERRORS as error:
-        return _refused(error, head)
-    return upright(converted_to_rgb(_cmyk(pixels)) if four_inks else _rgb(pixels), head.exif)
+        return _refused(error, data, head)
+    orientation = orientation_in(head.exif)
+    image = upright(converted_to_rgb(_cmyk(pixels)) if four_inks else _rgb(pixels), orientation)
+    note_extent(image, (int(width), int(height)), orientation=orientation)
+    return image
 
 
 def _refuse_scans(data: bytes, head: JpegHead, limits: DecodeLimits) -> Refusal | None:
@@ -71,11 +75,11 @@ def _cmyk(pixels: NDArray[np.uint8]) -> Image.Image:
     return Image.frombytes("CMYK", pixels.shape[1::-1], pixels, "raw", "CMYK;I")
 
 
-def _refused(error: Exception, head: JpegHead) -> Refusal:
+def _refused(error: Exception, data: bytes, head: JpegHead) -> Refusal:
     if isinstance(error, KeyError):  # simplejpeg has no name for this sampling
         return Refusal(Reason.UNKNOWN_FORMAT, "libjpeg-turbo: 4:4:1 chroma sampling is not supported")
     detail = f"libjpeg-turbo: {error}"
-    if not head.complete or any(text in detail for text in _TRUNCATED):
+    if not head.complete or not has_end(data) or any(text in detail for text in _TRUNCATED):
         return Refusal(Reason.TRUNCATED, detail)
     if any(text in detail for text in _UNSUPPORTED):
         return Refusal(Reason.UNKNOWN_FORMAT, detail)

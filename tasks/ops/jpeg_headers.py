@@ -55,12 +55,18 @@ def has_more_scans(data: bytes, limit: int) -> bool:
     return False
 
 
+def has_end(data: bytes) -> bool:
+    """Whether the end-of-image marker is there."""
+    return any(marker == _END_OF_IMAGE for marker, _, _ in segments(data))
+
+
 def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield each segment's marker, and where its payload starts and ends, up to the end-of-image marker."""
+    """Yield each segment's marker, and where its payload starts and ends; the end-of-image marker is the last."""
     position = 2
     while found := _MARKER.search(data, position):
         marker, length_at = found[1][0], found.end()
         if marker == _END_OF_IMAGE:
+            yield marker, length_at, length_at
             return
         position = length_at + max(2, int.from_bytes(data[length_at : length_at + 2]))
         yield marker, length_at + 2, position

@@ -12,7 +12,7 @@ from typing import Literal
 from PIL import Image, UnidentifiedImageError
 
 from storage.refused import Reason, Refusal
-from tasks.ops.colour_policy import converted_to_rgb, upright
+from tasks.ops.colour_policy import converted_to_rgb, orientation_in, upright
 from tasks.ops.decode_limits import DecodeLimits, refuse_size
 from tasks.ops.png_chunks import png_damage
 from tasks.ops.webp_headers import webp_damage, webp_size
@@ -29,7 +29,7 @@ def decode_by_pillow(data: bytes, kind: PillowFormat, limits: DecodeLimits) -> I
     loaded = _loaded(data, kind, limits)
     if isinstance(loaded, Refusal):
         return loaded
-    return upright(converted_to_rgb(loaded), loaded.info.get("exif", b""))
+    return upright(converted_to_rgb(loaded), orientation_in(loaded.info.get("exif", b"")))
 
 
 def _refused_unopened(data: bytes, kind: PillowFormat, limits: DecodeLimits) -> Refusal | None:

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tasks.ops.scaled_images import original_extent
+
 INTERPOLATIONS = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
@@ -54,13 +56,14 @@ def resize_center_crop_into(image: Image.Image, out: NDArray[np.uint8], *, inter
 
 
 def _square(image: Image.Image, side: int, kernel: Image.Resampling) -> Image.Image:
-    shorter = min(image.size)
+    extent = original_extent(image)
+    across, down = extent[2] - extent[0], extent[3] - extent[1]
     # As torchvision rounds: down to whole pixels.
-    width, height = (int(side * length / shorter) for length in image.size)
+    width, height = (int(side * length / min(across, down)) for length in (across, down))
     if max(width, height) > _LONGEST_WHOLE:
         return _square_alone(image, side, kernel, (width, height))
     left, top = _offset(width, side), _offset(height, side)
-    return image.resize((width, height), kernel).crop((left, top, left + side, top + side))
+    return image.resize((width, height), kernel, box=extent).crop((left, top, left + side, top + side))
 
 
 def _square_alone(image: Image.Image, side: int, kernel: Image.Resampling, scaled: tuple[int, int]) -> Image.Image:
@@ -68,19 +71,20 @@ def _square_alone(image: Image.Image, side: int, kernel: Image.Resampling, scale
 
     The window also keeps coordinates small, because Pillow holds the box in float32.
     """
-    (left, right), (top, bottom) = (
-        _kept(source, length, side) for source, length in zip(image.size, scaled, strict=True)
-    )
+    first, above, last, below = original_extent(image)
+    left, right = _kept(first, last, scaled[0], side)
+    top, bottom = _kept(above, below, scaled[1], side)
     margin = _WIDEST_KERNEL * max(min(image.size) / side, 1.0) + 1
     x, y = max(0, floor(left - margin)), max(0, floor(top - margin))
     window = (x, y, min(image.width, ceil(right + margin)), min(image.height, ceil(bottom + margin)))
     return image.crop(window).resize((side, side), kernel, box=(left - x, top - y, right - x, bottom - y))
 
 
-def _kept(source: int, scaled: int, side: int) -> tuple[float, float]:
-    """Return the interval of `source` pixels that becomes the central `side` of `scaled` pixels."""
-    start = _offset(scaled, side)
-    return start * source / scaled, min((start + side) * source / scaled, float(source))
+def _kept(start: float, end: float, scaled: int, side: int) -> tuple[float, float]:
+    """Return the part of the interval that becomes the central `side` of its `scaled` pixels."""
+    pixel = (end - start) / scaled
+    kept = start + _offset(scaled, side) * pixel
+    return kept, min(kept + side * pixel, end)
 
 
 def _offset(scaled: int, side: int) -> int:

@@ -1,0 +1,27 @@
+"""Imports torchvision beside CPU torch, where its compiled operators fail to load.
+
+torchvision then stops with "operator torchvision::nms does not exist", although transforms need none of
+them: naming the two it asks for is enough.
+"""
+
+from __future__ import annotations
+
+import torch
+
+
+def _define_missing_operators() -> list[torch.library.Library]:
+    """Define the operators that are missing; they live only as long as the returned objects."""
+    kept = []
+    for name in ("nms", "qnms"):
+        if not hasattr(torch.ops.torchvision, name):
+            library = torch.library.Library("torchvision", "FRAGMENT")
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            kept.append(library)
+    return kept
+
+
+_KEPT = _define_missing_operators()
+
+from torchvision import transforms  # noqa: E402 - only importable now
+
+__all__ = ["transforms"]
