@@ -20,7 +20,7 @@ from tasks.ops.listing import flat_stems, list_class_folders, list_flat_folder
 from tasks.ops.planning import Former, make_plan
 from tasks.ops.selection import chosen, sampled
 from tasks.ops.shard_building import ShardJob
-from tasks.ops.shard_pool import build_shards, stop_workers
+from tasks.ops.shard_pool import build_shards
 from tasks.ops.version_assembly import Refusals, draft_version, report_refused, require_few_refused
 
 # Receipts say what is done. Prefect's cache never looks at outputs: a deleted file would still count as done.
@@ -66,13 +66,9 @@ def plan_images(
 def build_lot(lot: Lot, workers: int, *, on_receipt: Callable[[Receipt], None]) -> int:
     """Build the shards of `lot` that have no receipt yet; return how many it went through."""
     done = 0
-    try:
-        for receipt in build_shards(lot.jobs, workers=workers):
-            on_receipt(receipt)
-            done += 1
-    except BaseException:
-        stop_workers()
-        raise
+    for receipt in build_shards(lot.jobs, workers=workers):
+        on_receipt(receipt)
+        done += 1
     return done
 
 

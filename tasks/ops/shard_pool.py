@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import as_completed
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
-from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from storage.errors import ShardCrashed
 from storage.receipts import Receipt
 from tasks.ops.shard_building import ShardJob, build_shard
 from tasks.ops.worker_guard import DECODE_SECONDS, JournalGuard, blamed_position, limit_worker
+
+QUEUED_PER_WORKER = 2
+"""One shard at work and one in the queue: enough to keep a worker busy, and little to throw away on Ctrl-C."""
 
 UNEXPLAINED_DEATHS = 2
 """So many deaths of workers outside of decoding end the run."""
@@ -44,11 +48,6 @@ def build_shards(jobs: Iterable[ShardJob], *, workers: int) -> Iterator[Receipt]
                 raise _crashed(next(iter(pending.values())), error) from error
 
 
-def stop_workers() -> None:
-    """End the pool's processes at once; what has no receipt is built again by the next run."""
-    get_reusable_executor(max_workers=1, kill_workers=True).shutdown(wait=True, kill_workers=True)
-
-
 def _build_alone(job: ShardJob) -> Receipt:
     unexplained = 0
     while True:
@@ -65,15 +64,20 @@ def _build_alone(job: ShardJob) -> Receipt:
 
 
 def _on_pool(jobs: list[ShardJob], workers: int) -> Iterator[Receipt]:
-    # A pool of one still is another process: only that may be killed.
-    pool = get_reusable_executor(max_workers=workers, initializer=limit_worker)
-    futures = [pool.submit(_work, job) for job in jobs]
+    # A pool of one is another process too: only that may be killed.
+    pool = ProcessPoolExecutor(max_workers=workers, initializer=limit_worker)
+    waiting, is_done = iter(jobs), False
     try:
-        for future in as_completed(futures):
-            yield future.result()
+        running = {pool.submit(_work, job) for job in islice(waiting, QUEUED_PER_WORKER * workers)}
+        while running:
+            finished, running = wait(running, return_when=FIRST_COMPLETED)
+            running |= {pool.submit(_work, job) for job in islice(waiting, len(finished))}
+            for future in finished:
+                yield future.result()
+        is_done = True
     finally:
-        for future in futures:
-            future.cancel()
+        # Interrupted, the workers end at once: what has no receipt is built again by the next run.
+        pool.shutdown(wait=True, kill_workers=not is_done)
 
 
 def _work(job: ShardJob) -> Receipt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import resource
 import signal
 import struct
@@ -29,9 +30,13 @@ class JournalGuard(DecodingGuard):
         path.write_bytes(_POSITION.pack(_IDLE))
         with path.open("r+b") as file:
             self._note = mmap.mmap(file.fileno(), _POSITION.size)
+        self._parent = os.getppid()
 
     @contextmanager
     def decoding(self, position: int) -> Iterator[None]:
+        if os.getppid() != self._parent:
+            # The run was killed: the next one starts over at this shard, and must not meet this worker there.
+            os._exit(0)
         _POSITION.pack_into(self._note, 0, position)
         # The default action of SIGALRM ends the process, also in the middle of a C function.
         signal.alarm(DECODE_SECONDS)
