@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from prefect import flow
 
 from flows.image_job import ImageJob
 from storage.datasets import create_dataset
+from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
 from storage.locking import dataset_lock
 from storage.plans import Plan, PlannedShard, PlanSettings, SourceTree, read_plan, read_shuffled
@@ -28,6 +30,8 @@ from tasks.ops.shard_building import ShardJob
 from tasks.ops.version_assembly import count_refused
 from tasks.progress import ImageProgress
 from tasks.reports import report_version
+
+logger = logging.getLogger(__name__)
 
 IMAGES_PER_LOT = 30_000
 """For each worker: about a minute of work, beside which the cost of a Prefect task is nothing."""
@@ -61,7 +65,14 @@ def prepare_images(job: ImageJob) -> Outcome:
             return unchanged(folder, former.plan, current)
         plan, shuffled = plan_images(folder, listing, former, source=source, settings=settings)
         figures = build_missing(job, folder, plan, shuffled, former, scratch)
-        version, is_new, refusals = publish_version(folder, plan, shuffled, scratch, max_refused=job.max_refused)
+        version, is_new, refusals = publish_version(
+            folder,
+            plan,
+            shuffled,
+            scratch,
+            built_on=current.number if current else None,
+            max_refused=job.max_refused,
+        )
         if job.access == "random" and job.tiers.is_split:
             stage_version(job.tiers, job.dataset, version)
         card = report_version(job.tiers, plan, version, refusals, figures)
@@ -92,10 +103,14 @@ def former_of(folder: DatasetFolder, current: Version | None, settings: PlanSett
     """Return what the current version was planned from, if a plan with `settings` may build on it."""
     if current is None:
         return None
-    plan = read_plan(folder, current.plan)
-    if plan.settings != settings:
+    try:
+        plan = read_plan(folder, current.plan)
+        shuffled = read_shuffled(folder, current.plan)
+    except (DamagedDataset, FileNotFoundError) as error:
+        # Receipts still say what is done; only the arrangement of former shards is lost.
+        logger.warning("planning afresh, the plan of version %d is lost: %s", current.number, error)
         return None
-    return Former(plan, read_shuffled(folder, current.plan))
+    return Former(plan, shuffled) if plan.settings == settings else None
 
 
 def is_whole(folder: DatasetFolder, version: Version) -> bool:

@@ -22,7 +22,10 @@ SUFFIX = "_format"
 
 @dataclass(frozen=True, slots=True)
 class ArraySpec:
-    """The shape of one shard at one size: at most `capacity` rows of `(side, side, 3)` uint8 RGB."""
+    """The shape of one shard at one size: at most `capacity` rows of `(side, side, 3)` uint8 RGB.
+
+    Read back, `capacity` may be that of a whole chunk where less was asked for.
+    """
 
     side: int
     capacity: int
@@ -55,7 +58,9 @@ class ArrayRows(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, rows: slice) -> NDArray[np.uint8]: ...
+    def __getitem__(self, rows: slice) -> NDArray[np.uint8]:
+        """Return consecutive rows, `(n, side, side, 3)`; the slice has no step."""
+        ...
 
     def close(self) -> None: ...
 
@@ -74,7 +79,11 @@ class ArrayFormat(Protocol):
         ...
 
     def create(self, path: Path, spec: ArraySpec) -> AbstractContextManager[ArrayWriter]:
-        """Write a new object at `path`; it is whole when the block ends, and gone when the block raises."""
+        """Write a new object at `path`; it is whole when the block ends, and gone when the block raises.
+
+        Raises:
+            FileExistsError: something is there already; it is left alone.
+        """
         ...
 
     def open(self, path: Path) -> ArrayRows:

@@ -6,7 +6,10 @@ before bcolz sees the folder, and the receipt's CRC of each chunk stands in for 
 
 from __future__ import annotations
 
+import math
+import os
 import shutil
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,11 +27,26 @@ CHUNK_BYTES = 4 * 1024 * 1024
 
 # Compression of photo pixels saves a tenth of the space and costs ten times the reading.
 UNCOMPRESSED = bcolz.cparams(clevel=0, shuffle=0, cname="lz4", quantize=0)
+UNREADABLE = (OSError, RuntimeError, ValueError, TypeError, LookupError)
+"""What bcolz raises on metadata and chunks that are not what it wrote."""
 DTYPES = {"images": np.dtype(np.uint8), "labels": np.dtype(np.int64), "ids": np.dtype(np.uint64)}
+
+
+BLOSC_HEADER = struct.Struct("<16x BBBB III")
+"""What stands in front of each chunk: 16 bytes of bloscpack, then Blosc's versions, flags, item size, and the
+bytes of content, block and chunk."""
+COPIED = 0x02
+"""Blosc's flag of a chunk that is stored as it is."""
 
 
 class _StorageMeta(msgspec.Struct):
     dtype: str
+    chunklen: int
+    expectedlen: int
+
+
+class _SizesMeta(msgspec.Struct):
+    shape: tuple[int, ...]
 
 
 class BcolzWriter:
@@ -63,36 +81,78 @@ class BcolzRows:
     """The rows of one bcolz shard."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._arrays = {name: _numeric_array(folder / name, dtype) for name, dtype in DTYPES.items()}
-        images = self._arrays["images"]
-        if images.ndim != 4:
-            raise DamagedDataset(f"{folder}: 'images' should be 4-dimensional, it is {images.ndim}-dimensional")
+        self._images = _NumericArray(folder / "images", DTYPES["images"], dimensions=4)
+        self._labels = _NumericArray(folder / "labels", DTYPES["labels"], dimensions=1)
+        self._ids = _NumericArray(folder / "ids", DTYPES["ids"], dimensions=1)
 
     @property
     def spec(self) -> ArraySpec:
-        images = self._arrays["images"]
-        return ArraySpec(images.shape[1], images.expectedlen, images.chunklen)
+        images = self._images
+        return ArraySpec(images.shape[1], images.capacity, images.rows_per_chunk)
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        return self._arrays["labels"][:]
+        return self._labels[:]
 
     @property
     def ids(self) -> NDArray[np.uint64]:
-        return self._arrays["ids"][:]
+        return self._ids[:]
 
     def __len__(self) -> int:
-        return len(self._arrays["images"])
+        return self._images.shape[0]
 
     def __getitem__(self, rows: slice) -> NDArray[np.uint8]:
-        try:
-            return self._arrays["images"][rows]
-        except (OSError, RuntimeError, ValueError) as error:
-            raise DamagedDataset(f"{self._folder}: rows {rows.start}:{rows.stop}: {error}") from error
+        return self._images[rows]
 
     def close(self) -> None:
-        self._arrays.clear()
+        """bcolz holds no file open."""
+
+
+class _NumericArray:
+    """One bcolz array of numbers. What it says of itself is checked before bcolz, written in C, relies on it."""
+
+    def __init__(self, folder: Path, dtype: np.dtype, *, dimensions: int) -> None:
+        self._folder, self._dtype = folder, dtype
+        try:
+            meta = msgspec.json.decode((folder / "meta" / "storage").read_bytes(), type=_StorageMeta)
+            self.shape = msgspec.json.decode((folder / "meta" / "sizes").read_bytes(), type=_SizesMeta).shape
+            self.capacity, self.rows_per_chunk = meta.expectedlen, meta.chunklen
+            if meta.dtype != dtype.name or len(self.shape) != dimensions or self.rows_per_chunk < 1:
+                raise DamagedDataset(
+                    f"{folder} should hold {dimensions}-dimensional {dtype.name}, its metadata says "
+                    f"{len(self.shape)}-dimensional {meta.dtype!r} in chunks of {self.rows_per_chunk}"
+                )
+            # On opening, bcolz reads the last chunk if it is not full.
+            self._check_chunk(self.shape[0] // self.rows_per_chunk)
+            self._array = bcolz.carray(rootdir=str(folder), mode="r")
+        except (*UNREADABLE, msgspec.MsgspecError) as error:
+            raise DamagedDataset(f"{folder} is missing or is not a whole bcolz array: {error}") from error
+
+    def __getitem__(self, rows: slice) -> NDArray:
+        start, stop, _ = rows.indices(self.shape[0])
+        try:
+            for chunk in range(start // self.rows_per_chunk, -(-stop // self.rows_per_chunk)):
+                self._check_chunk(chunk)
+            return self._array[rows]
+        except UNREADABLE as error:
+            raise DamagedDataset(f"{self._folder}: rows {start}:{stop}: {error}") from error
+
+    def _check_chunk(self, chunk: int) -> None:
+        """Check sizes in front of a chunk: bcolz would read or write beyond its memory if they were wrong."""
+        rows = min(self.shape[0] - chunk * self.rows_per_chunk, self.rows_per_chunk)
+        if rows == 0:
+            return
+        content = rows * math.prod(self.shape[1:]) * self._dtype.itemsize
+        path = self._folder / "data" / f"__{chunk}.blp"
+        with path.open("rb", buffering=0) as file:
+            _, _, flags, item, found, _, whole = BLOSC_HEADER.unpack(file.read(BLOSC_HEADER.size).ljust(32))
+            size = os.fstat(file.fileno()).st_size
+        expected = (COPIED, self._dtype.itemsize, content, content + 16, content + 32)
+        if (flags & COPIED, item, found, whole, size) != expected:
+            raise DamagedDataset(
+                f"{path} should hold {content} bytes as they are, in a file of {content + 32}; its header says "
+                f"{found} bytes, the file has {size}"
+            )
 
 
 class BcolzFormat:
@@ -117,16 +177,6 @@ class BcolzFormat:
 
     def open(self, path: Path) -> BcolzRows:
         return BcolzRows(path)
-
-
-def _numeric_array(folder: Path, dtype: np.dtype) -> bcolz.carray:
-    try:
-        meta = msgspec.json.decode((folder / "meta" / "storage").read_bytes(), type=_StorageMeta)
-        if meta.dtype != dtype.name:
-            raise DamagedDataset(f"{folder} should hold {dtype.name}, its metadata says {meta.dtype!r}")
-        return bcolz.carray(rootdir=str(folder), mode="r")
-    except (OSError, RuntimeError, ValueError, KeyError, msgspec.MsgspecError) as error:
-        raise DamagedDataset(f"{folder} is missing or is not a whole bcolz array: {error}") from error
 
 
 FORMAT = BcolzFormat()

@@ -21,10 +21,11 @@ CHUNK_BYTES = 64 * 1024
 
 
 class Hdf5Writer:
-    """Appends rows to an open HDF5 file made for `capacity` rows."""
+    """Appends rows to an open HDF5 file made for `capacity` rows or one chunk."""
 
     def __init__(self, file: h5py.File, spec: ArraySpec) -> None:
-        shape = (spec.capacity, spec.side, spec.side, 3)
+        # HDF5 wants room for a whole chunk, even where fewer rows will come.
+        shape = (max(spec.capacity, spec.rows_per_chunk), spec.side, spec.side, 3)
         self._images = file.create_dataset(
             "images",
             shape=shape,
@@ -101,9 +102,11 @@ class Hdf5Format:
 
     @contextmanager
     def create(self, path: Path, spec: ArraySpec) -> Iterator[Hdf5Writer]:
+        # Made here, so that what another put at `path` is refused, and not removed by the clean-up below.
+        path.touch(exist_ok=False)
         # rdcc_nbytes=0: with a chunk cache, HDF5 accepts rows on a full disk and loses them when it closes.
         try:
-            with h5py.File(path, "x", rdcc_nbytes=0) as file:
+            with h5py.File(path, "w", rdcc_nbytes=0) as file:
                 writer = Hdf5Writer(file, spec)
                 yield writer
                 writer.finish()
@@ -118,6 +121,10 @@ class Hdf5Format:
             raise DamagedDataset(f"{path} is missing or is not a whole HDF5 file: {error}") from error
         try:
             return Hdf5Rows(file)
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+            # h5py reports damaged metadata as any of these.
+            file.close()
+            raise DamagedDataset(f"{path} is not a whole HDF5 file: {error}") from error
         except BaseException:
             file.close()
             raise

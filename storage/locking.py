@@ -60,6 +60,6 @@ def dataset_lock(folder: DatasetFolder) -> Iterator[None]:
 def _holder_text(descriptor: int) -> str:
     try:
         holder = msgspec.json.decode(os.pread(descriptor, 4096, 0), type=Holder)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return "another process that has just started"
     return f"process {holder.pid} on {holder.host} since {holder.since}"

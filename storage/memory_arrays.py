@@ -63,6 +63,8 @@ class MemoryFormat:
 
     @contextmanager
     def create(self, path: Path, spec: ArraySpec) -> Iterator[MemoryRows]:
+        if path in self._objects:
+            raise FileExistsError(f"{path} exists")
         rows = MemoryRows(spec)
         yield rows
         self._objects[path] = rows

@@ -8,15 +8,16 @@ import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Controls, line and paragraph separators, and what turns the direction of text. Written out, since the set of
+printable characters differs between versions of Python, and a name must not."""
 _ESCAPE = re.compile(rb"\\x([0-9a-f]{2})")
 
 
 def escaped(path: bytes) -> str:
     r"""Return `path` as text: UTF-8, with backslashes, control characters and invalid bytes as `\xNN`."""
-    if path.isascii() and b"\\" not in path and (text := path.decode("ascii")).isprintable():
-        return text
     text = path.replace(b"\\", b"\\x5c").decode("utf-8", "backslashreplace")
-    return "".join(character if character.isprintable() else _escaped_character(character) for character in text)
+    return _UNPRINTABLE.sub(lambda match: _escaped_character(match[0]), text)
 
 
 def unescaped(name: str) -> bytes:

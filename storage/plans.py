@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from storage.durable import partial_name, sync_folder, sync_object
+from storage.durable import partial_name, remove, sync_folder, sync_object
+from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
 from storage.parameters import Parameters
 from storage.parquet import read_table, write_table
@@ -80,10 +81,11 @@ class Plan:
 
 
 def write_plan(folder: DatasetFolder, plan: Plan, shuffled: pa.Table) -> Path:
-    """Store a plan with its two listings, durably; return its folder. An existing one is left as it is."""
+    """Store a plan with its two listings, durably; return its folder. One that is there and whole is left alone."""
     final = folder.plan(plan.identity)
-    if final.is_dir():
+    if _is_whole(folder, plan):
         return final
+    remove(final)
     partial = partial_name(final)
     partial.mkdir(parents=True)
     try:
@@ -93,10 +95,21 @@ def write_plan(folder: DatasetFolder, plan: Plan, shuffled: pa.Table) -> Path:
         write_record(partial / "plan.json", "plan", plan)
         sync_object(partial)
         partial.rename(final)
+    except OSError:
+        # Another run stored the same plan meanwhile.
+        if not final.is_dir():
+            raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     sync_folder(final.parent)
     return final
+
+
+def _is_whole(folder: DatasetFolder, plan: Plan) -> bool:
+    try:
+        return read_plan(folder, plan.identity) == plan and read_shuffled(folder, plan.identity).num_rows == plan.listed
+    except (DamagedDataset, FileNotFoundError):
+        return False
 
 
 def read_plan(folder: DatasetFolder, identity: str) -> Plan:

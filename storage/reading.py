@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.array_formats import ArrayRows, array_format, chunk_ranges
-from storage.digests import chunk_crc
+from storage.digests import chunk_crc, object_digest
 from storage.errors import DamagedDataset, UnknownDataset
 from storage.parquet import read_table
 from storage.receipts import read_receipt
@@ -112,6 +112,8 @@ class OpenVersion:
     @cached_property
     def _table(self):
         path = self._tiers.resolve(self._dataset, self.version.table, "sequential")
+        if self._check and (not path.is_file() or object_digest(path) != self.version.table.digest):
+            raise DamagedDataset(f"{path} is missing or is not the table of rows that was published")
         table = read_table(path, ROWS_SCHEMA)
         if table.num_rows != self.version.stored:
             raise DamagedDataset(f"{path} should list {self.version.stored} rows, it lists {table.num_rows}")
@@ -137,14 +139,17 @@ class SizedRows:
     def shape(self) -> tuple[int, int, int, int]:
         return (len(self), self._side, self._side, 3)
 
-    def __getitem__(self, rows: slice | int | NDArray[np.integer]) -> NDArray[np.uint8]:
-        """Return `(n, side, side, 3)` for a slice or an array of row numbers, `(side, side, 3)` for one number."""
+    def __getitem__(self, rows: slice | int | list[int] | NDArray[np.integer | np.bool_]) -> NDArray[np.uint8]:
+        """Return `(n, side, side, 3)` for a slice or an array of row numbers, `(side, side, 3)` for one number.
+
+        An array of n booleans stands for the numbers of the rows where it is true.
+        """
         if isinstance(rows, slice):
             start, stop, step = rows.indices(len(self))
             return self._consecutive(start, stop) if step == 1 else self._scattered(np.arange(start, stop, step))
         if isinstance(rows, int | np.integer):
             return self._scattered(np.array([rows]))[0]
-        return self._scattered(np.asarray(rows))
+        return self._scattered(self._row_numbers(np.asarray(rows)))
 
     def close(self) -> None:
         """Close the shards that are open."""
@@ -152,10 +157,66 @@ class SizedRows:
             rows.close()
         self._open.clear()
 
+    def _row_numbers(self, rows: NDArray[np.generic]) -> NDArray[np.int64]:
+        if rows.dtype == np.bool_ and rows.shape == (len(self),):
+            return np.flatnonzero(rows)
+        if rows.ndim != 1 or (rows.size and not np.issubdtype(rows.dtype, np.integer)):
+            raise IndexError(
+                f"rows are picked by a slice, an array of row numbers or an array of {len(self)} booleans, "
+                f"got {rows.ndim}-dimensional {rows.dtype} of shape {rows.shape}"
+            )
+        return rows.astype(np.int64)
+
     def _consecutive(self, start: int, stop: int) -> NDArray[np.uint8]:
         blocks = [np.empty((0, self._side, self._side, 3), np.uint8)]
         while start < stop:
-            shard = int(np.searchsorted(self._starts, start, side="right")) - 1
+            shard = self._shard_of(start)
+            end = min(stop, int(self._starts[shard + 1]))
+            first = int(self._starts[shard])
+            blocks.append(self._read(shard, slice(start - first, end - first)))
+            start = end
+        return np.concatenate(blocks)
+
+    def _scattered(self, rows: NDArray[np.integer]) -> NDArray[np.uint8]:
+        wanted = np.where(rows < 0, rows + len(self), rows)
+        if wanted.size and (wanted.min() < 0 or wanted.max() >= len(self)):
+            raise IndexError(f"rows must lie in -{len(self)}..{len(self) - 1}, got {rows.min()}..{rows.max()}")
+        out = np.empty((len(wanted), self._side, self._side, 3), np.uint8)
+        order = np.argsort(wanted, kind="stable")
+        ascending = wanted[order]
+        first = 0
+        while first < len(order):
+            # A chunk is read once, however many of its rows are wanted.
+            last = int(np.searchsorted(ascending, self._chunk_end(int(ascending[first]))))
+            block = self._consecutive(int(ascending[first]), int(ascending[last - 1]) + 1)
+            out[order[first:last]] = block[ascending[first:last] - ascending[first]]
+            first = last
+        return out
+
+    def _chunk_end(self, row: int) -> int:
+        """Return the row after the last one in the chunk that holds `row`."""
+        shard = self._shard_of(row)
+        start, stop = int(self._starts[shard]), int(self._starts[shard + 1])
+        size = self._opened(shard)[0].spec.rows_per_chunk
+        return min(start + ((row - start) // size + 1) * size, stop)
+
+    def _shard_of(self, row: int) -> int:
+        return int(np.searchsorted(self._starts, row, side="right")) - 1
+
+    def _row_numbers(self, rows: NDArray[np.generic]) -> NDArray[np.int64]:
+        if rows.dtype == np.bool_ and rows.shape == (len(self),):
+            return np.flatnonzero(rows)
+        if rows.ndim != 1 or (rows.size and not np.issubdtype(rows.dtype, np.integer)):
+            raise IndexError(
+                f"rows are picked by a slice, an array of row numbers or an array of {len(self)} booleans, "
+                f"got {rows.ndim}-dimensional {rows.dtype} of shape {rows.shape}"
+            )
+        return rows.astype(np.int64)
+
+    def _consecutive(self, start: int, stop: int) -> NDArray[np.uint8]:
+        blocks = [np.empty((0, self._side, self._side, 3), np.uint8)]
+        while start < stop:
+            shard = self._shard_of(start)
             end = min(stop, int(self._starts[shard + 1]))
             first = int(self._starts[shard])
             blocks.append(self._read(shard, slice(start - first, end - first)))
@@ -200,17 +261,33 @@ class SizedRows:
         return self._open[shard]
 
     def _open_shard(self, shard: VersionShard) -> tuple[ArrayRows, tuple[int, ...]]:
-        array = self._format.open(self._path(shard))
-        if (len(array), array.spec.side) != (shard.rows, self._side):
-            raise DamagedDataset(
-                f"{self._path(shard)} should hold {shard.rows} rows of {self._side} pixels, "
-                f"it holds {len(array)} of {array.spec.side}"
-            )
-        return array, self._checksums(shard) if self._check else ()
+        path = self._path(shard)
+        array = self._format.open(path)
+        try:
+            if (len(array), array.spec.side) != (shard.rows, self._side):
+                raise DamagedDataset(
+                    f"{path} should hold {shard.rows} rows of {self._side} pixels, "
+                    f"it holds {len(array)} of {array.spec.side}"
+                )
+            return array, self._checksums(shard, array.spec.rows_per_chunk) if self._check else ()
+        except BaseException:
+            array.close()
+            raise
 
-    def _checksums(self, shard: VersionShard) -> tuple[int, ...]:
-        receipt = read_receipt(self._tiers.authority(self._dataset), shard.key)
-        return next(array.chunk_crcs for array in receipt.arrays if array.side == self._side)
+    def _checksums(self, shard: VersionShard, rows_per_chunk: int) -> tuple[int, ...]:
+        folder = self._tiers.authority(self._dataset)
+        try:
+            receipt = read_receipt(folder, shard.key)
+        except FileNotFoundError as error:
+            raise DamagedDataset(
+                f"{folder.receipt(shard.key)} is missing: without it the rows cannot be checked"
+            ) from error
+        for array in receipt.arrays:
+            if (array.side, array.rows_per_chunk) == (self._side, rows_per_chunk):
+                return array.chunk_crcs
+        raise DamagedDataset(
+            f"{self._path(shard)} should have the chunks that its receipt states, it has {rows_per_chunk} rows in each"
+        )
 
     def _path(self, shard: VersionShard):
         return self._tiers.resolve(self._dataset, shard.objects[self._place], self._access)

@@ -13,7 +13,7 @@ from storage.digests import object_digest
 from storage.durable import partial_name, remove, sync_folder, sync_object
 from storage.errors import DamagedDataset, NotEnoughSpace
 from storage.layout import DatasetFolder
-from storage.receipts import StoredObject
+from storage.receipts import StoredObject, is_present
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Tiers:
         if access == "sequential" or not self.is_split:
             return slow
         fast = self.cache(dataset).objects / stored.name
-        if fast.exists():
+        if is_present(self.cache(dataset), stored):
             return fast
         logger.warning("%s has no copy of %s; reading the slow one", self.fast, stored.name)
         return slow
@@ -63,7 +63,7 @@ def stage(tiers: Tiers, dataset: str, objects: Iterable[StoredObject]) -> int:
     """
     cache = tiers.cache(dataset)
     cache.objects.mkdir(parents=True, exist_ok=True)
-    missing = [stored for stored in objects if not (cache.objects / stored.name).exists()]
+    missing = [stored for stored in objects if not is_present(cache, stored)]
     needed = sum(stored.bytes for stored in missing)
     require_space(cache.path, needed, purpose=f"copies of {dataset} for random reading")
     for stored in missing:
@@ -89,13 +89,20 @@ def _copy_verified(authority: DatasetFolder, cache: DatasetFolder, stored: Store
     final = cache.objects / stored.name
     partial = partial_name(final)
     try:
-        _copy(authority.objects / stored.name, partial)
+        try:
+            _copy(authority.objects / stored.name, partial)
+        except FileNotFoundError as error:
+            raise DamagedDataset(f"{authority.objects / stored.name} is missing") from error
         if object_digest(partial) != stored.digest:
             raise DamagedDataset(
                 f"{authority.objects / stored.name} is damaged: its hash is not the published {stored.digest}"
             )
         sync_object(partial)
         partial.rename(final)
+    except OSError:
+        # A folder cannot be renamed onto another: a second process has staged the same object.
+        if not final.is_dir():
+            raise
     finally:
         remove(partial)
     sync_folder(cache.objects)

@@ -90,25 +90,33 @@ def current_version(folder: DatasetFolder) -> Version | None:
     return None
 
 
-def publish(folder: DatasetFolder, draft: Version) -> tuple[Version, bool]:
+def publish(folder: DatasetFolder, draft: Version, *, built_on: int | None) -> tuple[Version, bool]:
     """Publish `draft` under the next free number; return the version, and whether it is new.
 
+    `built_on` is the number of the version that was current when the draft was planned, None if there was none.
     The same content as the current version's is not published twice.
 
     Raises:
         VersionConflict: another run published other content while this one was building.
     """
+    # The number is taken before the current version is read: whoever publishes in between has taken it.
+    number = max(version_numbers(folder), default=0) + 1
     current = current_version(folder)
     if current is not None and current.identity == draft.identity:
         return current, False
-    number = max(version_numbers(folder), default=0) + 1
-    version = replace(draft, number=number, parent=current.number if current else None)
+    if (current.number if current else None) != built_on:
+        raise _conflict(folder, current.number if current else 0)
+    version = replace(draft, number=number, parent=built_on)
     if create_record(folder.version(number), "version", version):
         return version, True
     winner = read_version(folder, number)
     if winner.identity == version.identity:
         return winner, False
-    raise VersionConflict(
+    raise _conflict(folder, number)
+
+
+def _conflict(folder: DatasetFolder, number: int) -> VersionConflict:
+    return VersionConflict(
         f"another run published version {number} of {folder.name} with other content while this one was building; "
         "nothing of it was overwritten. Run again to build on top of it"
     )

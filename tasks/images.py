@@ -74,12 +74,18 @@ def build_lot(lot: Lot, workers: int, *, on_receipt: Callable[[Receipt], None]) 
 
 @task(name="publish-version", cache_policy=NO_CACHE)
 def publish_version(
-    folder: DatasetFolder, plan: Plan, shuffled: pa.Table, scratch: Path, *, max_refused: float
+    folder: DatasetFolder,
+    plan: Plan,
+    shuffled: pa.Table,
+    scratch: Path,
+    *,
+    built_on: int | None,
+    max_refused: float,
 ) -> tuple[Version, bool, Refusals]:
     """Publish what the receipts of `plan` prove; return the version, whether it is new, and the refused."""
     refusals = report_refused(folder, plan)
     require_few_refused(refusals, max_refused)
-    version, is_new = publish(folder, draft_version(folder, plan, shuffled, scratch))
+    version, is_new = publish(folder, draft_version(folder, plan, shuffled, scratch), built_on=built_on)
     return version, is_new, refusals
 
 

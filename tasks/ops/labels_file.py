@@ -18,10 +18,10 @@ def read_labels(path: Path, image_stems: list[str]) -> dict[str, str]:
     Raises:
         ValueError: the file is of none of the three kinds, or a line of it is wrong; the message names the line.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = _lines(path)
     if not lines:
         raise ValueError(f"{path} is empty")
-    if all(line.strip().isdecimal() for line in lines):
+    if lines[0].strip().isdecimal():
         return _ground_truth(path, lines, sorted(image_stems))
     header = [field.strip().lower() for field in lines[0].split(",")]
     if len(header) != 2:
@@ -29,17 +29,37 @@ def read_labels(path: Path, image_stems: list[str]) -> dict[str, str]:
             f"{path}: line 1 should be a header of two columns (ImageId,PredictionString as on Kaggle, or "
             f"image,class), or every line a class number; it is {lines[0][:80]!r}"
         )
-    return dict(_csv_row(path, number, row) for number, row in enumerate(csv.reader(lines[1:]), start=2))
+    classes: dict[str, str] = {}
+    for number, line in enumerate(lines[1:], start=2):
+        stem, class_name = _csv_row(path, number, line)
+        if classes.setdefault(stem, class_name) != class_name:
+            raise ValueError(
+                f"{path}: line {number} says that {stem} is {class_name}, a line before that it is {classes[stem]}"
+            )
+    return classes
 
 
-def _csv_row(path: Path, number: int, row: list[str]) -> tuple[str, str]:
+def _lines(path: Path) -> list[str]:
+    """Return the lines of a text file, without the mark that some editors put in front."""
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} should be text in UTF-8: {error}") from error
+
+
+def _csv_row(path: Path, number: int, line: str) -> tuple[str, str]:
     """Kaggle writes `ILSVRC2012_val_00048981,n03995372 85 1 499 272`: the class, then its boxes."""
+    # One line at a time: an open quote would swallow those that follow.
+    row = next(csv.reader([line]), [])
     if len(row) != 2 or not row[0].strip() or not row[1].split():
-        raise ValueError(f"{path}: line {number} should be an image and its class, it is {','.join(row)[:80]!r}")
+        raise ValueError(f"{path}: line {number} should be an image and its class, it is {line[:80]!r}")
     return Path(row[0].strip()).stem, row[1].split()[0]
 
 
 def _ground_truth(path: Path, lines: list[str], stems: list[str]) -> dict[str, str]:
+    wrong = next((number for number, line in enumerate(lines, start=1) if not line.strip().isdecimal()), None)
+    if wrong is not None:
+        raise ValueError(f"{path}: line {wrong} should be a class number as line 1 is, it is {lines[wrong - 1][:80]!r}")
     if len(lines) != len(stems):
         raise ValueError(f"{path} has {len(lines)} class numbers for {len(stems)} images")
     names = _class_names(path.with_name(CLASS_MAP))
@@ -57,7 +77,7 @@ def _class_names(path: Path) -> dict[int, str]:
             "(lines such as 'n02119789 1 kit_fox', it comes with the ILSVRC development kit for Caffe)"
         )
     names = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_lines(path), start=1):
         fields = line.split()
         if len(fields) < 2 or not fields[1].isdecimal():
             raise ValueError(f"{path}: line {number} should be 'wnid number name', it is {line[:80]!r}")

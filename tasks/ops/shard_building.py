@@ -1,6 +1,6 @@
 """Builds one shard: the one module that joins the operations on images with storage. One process, one receipt.
 
-No pixel leaves the process, and memory holds one chunk for each size, never a whole shard.
+No pixel leaves the process, and memory holds a few chunks for each size, never a whole shard.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ from storage.refused import Reason, Refusal, Refused
 from tasks.ops.decode import DecodeLimits, decode_rgb
 from tasks.ops.resize import resize_center_crop_into
 from tasks.ops.source_files import MAX_BYTES_PER_PIXEL, SourceFolder
+
+BLOCK_BYTES = 1024 * 1024
+"""Rows handed to a writer at once; each call of an array library costs as much as storing several rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +165,7 @@ def _sealed(
 
 
 class _SizedArray:
-    """One size of the shard under construction: a writer, and the chunk that is being filled."""
+    """One size of the shard under construction: a writer, and the block of rows that is being filled."""
 
     def __init__(self, job: ShardJob, side: int, stack: ExitStack) -> None:
         self._format: ArrayFormat = array_format(job.parameters.array_format)
@@ -172,7 +175,7 @@ class _SizedArray:
         # A worker that died at this shard may have left its half.
         remove(self._path)
         self._writer: ArrayWriter = stack.enter_context(self._format.create(self._path, self._spec))
-        self._chunk = np.empty((self._spec.rows_per_chunk, side, side, 3), np.uint8)
+        self._block = np.empty((self._block_rows(), side, side, 3), np.uint8)
         self._filled = 0
         self._labels = np.asarray(job.labels, np.int64)
         self._ids = row_ids(list(job.names))
@@ -181,23 +184,23 @@ class _SizedArray:
 
     @property
     def next_row(self) -> NDArray[np.uint8]:
-        """The place of the next row in the chunk, `(side, side, 3)`; it counts once it is kept."""
-        return self._chunk[self._filled]
+        """The place of the next row in the block, `(side, side, 3)`; it counts once it is kept."""
+        return self._block[self._filled]
 
     def keep_row(self, position: int) -> None:
         """Count the row that was written to `next_row` as the input at `position`."""
         self._kept.append(position)
         self._filled += 1
-        if self._filled == len(self._chunk):
+        if self._filled == len(self._block):
             self.flush()
 
     def flush(self) -> None:
-        """Write the rows of the chunk, and remember the checksum of what was meant."""
+        """Write the rows of the block, and remember the checksum of each chunk as it was meant."""
         if not self._filled:
             return
-        block, kept = self._chunk[: self._filled], self._kept[-self._filled :]
+        block, kept = self._block[: self._filled], self._kept[-self._filled :]
         self._writer.append(block, self._labels[kept], self._ids[kept])
-        self._crcs.append(chunk_crc(block))
+        self._crcs += [chunk_crc(block[chunk]) for chunk in chunk_ranges(self._filled, self._spec.rows_per_chunk)]
         self._filled = 0
 
     def published(self) -> ShardArray:
@@ -206,6 +209,11 @@ class _SizedArray:
         side = self._spec.side
         stored = store_object(self._folder, self._path, prefix=str(side), suffix=self._format.suffix)
         return ShardArray(side, stored, self._spec.rows_per_chunk, tuple(self._crcs))
+
+    def _block_rows(self) -> int:
+        """Return how many rows are written together: whole chunks, so that none is written twice."""
+        chunk = self._spec.rows_per_chunk
+        return chunk * max(1, BLOCK_BYTES // (chunk * self._spec.row_bytes))
 
     def _verify(self) -> None:
         rows = self._format.open(self._path)

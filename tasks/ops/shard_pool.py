@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import replace
@@ -65,7 +66,7 @@ def _build_alone(job: ShardJob) -> Receipt:
 
 def _on_pool(jobs: list[ShardJob], workers: int) -> Iterator[Receipt]:
     # A pool of one is another process too: only that may be killed.
-    pool = ProcessPoolExecutor(max_workers=workers, initializer=limit_worker)
+    pool = ProcessPoolExecutor(max_workers=workers, initializer=limit_worker, initargs=(os.getpid(),))
     waiting, is_done = iter(jobs), False
     try:
         running = {pool.submit(_work, job) for job in islice(waiting, QUEUED_PER_WORKER * workers)}

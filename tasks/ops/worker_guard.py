@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import os
 import resource
@@ -19,44 +20,52 @@ DECODE_SECONDS = 60
 MEMORY_BYTES = 3 * 1024**3
 """Private memory that a worker may take; an image at the limit of 50 megapixels needs about 1 GB."""
 
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _IDLE = -1
-_POSITION = struct.Struct("<q")
+_NOTE = struct.Struct("<qq")
+"""The position of the input being decoded, and the process that decodes it."""
 
 
 class JournalGuard(DecodingGuard):
     """Notes the input being decoded in a small file, which outlives the process."""
 
-    def __init__(self, path: Path) -> None:
-        path.write_bytes(_POSITION.pack(_IDLE))
+    def __init__(self, path: Path, *, seconds: int = DECODE_SECONDS) -> None:
+        path.write_bytes(_NOTE.pack(_IDLE, os.getpid()))
         with path.open("r+b") as file:
-            self._note = mmap.mmap(file.fileno(), _POSITION.size)
-        self._parent = os.getppid()
+            self._note = mmap.mmap(file.fileno(), _NOTE.size)
+        self._seconds = seconds
 
     @contextmanager
     def decoding(self, position: int) -> Iterator[None]:
-        if os.getppid() != self._parent:
-            # The run was killed: the next one starts over at this shard, and must not meet this worker there.
-            os._exit(0)
-        _POSITION.pack_into(self._note, 0, position)
+        _NOTE.pack_into(self._note, 0, position, os.getpid())
         # The default action of SIGALRM ends the process, also in the middle of a C function.
-        signal.alarm(DECODE_SECONDS)
+        signal.alarm(self._seconds)
         try:
             yield
         finally:
             signal.alarm(0)
-            _POSITION.pack_into(self._note, 0, _IDLE)
+            _NOTE.pack_into(self._note, 0, _IDLE, os.getpid())
 
 
 def blamed_position(path: Path) -> int | None:
     """Return the input that was being decoded when the writer of the journal at `path` died, if any was."""
-    if not path.exists():
+    content = path.read_bytes() if path.exists() else b""
+    # It is shorter where the writer died in the middle of making it.
+    if len(content) != _NOTE.size:
         return None
-    (position,) = _POSITION.unpack(path.read_bytes())
+    position, _ = _NOTE.unpack(content)
     return None if position == _IDLE else position
 
 
-def limit_worker() -> None:
-    """Give this worker process its memory limit, and leave Ctrl-C to the process that started it."""
+def limit_worker(parent: int) -> None:
+    """Give this worker process its memory limit, and tie its life to the process `parent` that started it.
+
+    Ctrl-C is that process's to handle. When it is killed, the kernel ends its workers too: the next run starts
+    over at their shards, and must not meet them there.
+    """
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)  # It died before it could be asked to take this worker along.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     ceiling = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)

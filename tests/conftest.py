@@ -1,0 +1,40 @@
+"""What all tests share: one Prefect server, and one small demonstration set that nobody changes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prefect.settings import get_current_settings
+from prefect.testing.utilities import prefect_test_harness
+
+from tasks.ops.demo_set import render_demo_set
+from tasks.ops.demo_spec import DemoSpec
+from tasks.ops.emoji_font import find_emoji_font
+
+DEMO = DemoSpec(classes=160, images_per_class=5, scale="small", seed=7)
+
+
+@pytest.fixture(scope="session")
+def prefect_api() -> Iterator[str]:
+    """One server with an empty database for all flow tests; starting one takes seconds. Returns its address."""
+    with prefect_test_harness(server_startup_timeout=180):
+        address = get_current_settings().api.url
+        assert address is not None
+        yield address
+
+
+@pytest.fixture(scope="session")
+def demo_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demonstration set of 800 small images, quirks and broken files included. Do not change it."""
+    root = tmp_path_factory.mktemp("demo")
+    render_demo_set(root, DEMO, font=find_emoji_font(), workers=2, on_progress=lambda written: None)
+    return root
+
+
+@pytest.fixture
+def demo_copy(demo_root: Path, tmp_path: Path) -> Path:
+    """The tree of the demonstration set, a copy that a test may change."""
+    return Path(shutil.copytree(demo_root / "train", tmp_path / "train"))

@@ -1,0 +1,150 @@
+"""Plans: two listings and a record, under the hash of what they say."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from storage.errors import DamagedDataset, UnreadableRecord
+from storage.layout import DatasetFolder
+from storage.parameters import Parameters
+from storage.plans import (
+    LISTING_SCHEMA,
+    SHUFFLED_SCHEMA,
+    Plan,
+    PlannedShard,
+    PlanSettings,
+    SourceTree,
+    read_plan,
+    read_shuffled,
+    write_plan,
+)
+from storage.records import write_record
+
+ROWS = {
+    "name": ["dog/2.jpg", "cat/1.jpg", "cat/3.jpg"],
+    "class": ["dog", "cat", "cat"],
+    "size": [20, 10, 30],
+    "mtime_ns": [2**60, 1, 3],
+    "label": [1, 0, 0],
+    "shard": [0, 0, 1],
+}
+
+WRITER = """
+import sys
+from pathlib import Path
+import msgspec, pyarrow.parquet as pq
+from storage.layout import DatasetFolder
+from storage.plans import Plan, write_plan
+folder = DatasetFolder(Path(sys.argv[1]))
+plan = msgspec.json.decode(Path(sys.argv[2]).read_bytes(), type=Plan)
+table = pq.read_table(sys.argv[3])
+print("ready", flush=True)
+sys.stdin.readline()
+print(write_plan(folder, plan, table))
+"""
+
+
+@pytest.fixture
+def plan(parameters: Parameters) -> Plan:
+    settings = PlanSettings(parameters, seed=7, rows_per_shard=2, selection="all")
+    shards = (PlannedShard("k" * 64, 0, 2), PlannedShard("l" * 64, 2, 1))
+    return Plan("photos", SourceTree("/images", None), settings, ("cat", "dog"), shards)
+
+
+@pytest.fixture
+def shuffled() -> pa.Table:
+    return pa.table(ROWS, schema=SHUFFLED_SCHEMA)
+
+
+def test_a_plan_comes_back_with_its_listing(folder: DatasetFolder, plan: Plan, shuffled: pa.Table):
+    write_plan(folder, plan, shuffled)
+    assert read_plan(folder, plan.identity) == plan
+    assert read_shuffled(folder, plan.identity).equals(shuffled)
+    assert plan.listed == 3
+
+
+def test_the_listings_are_plain_parquet_one_sorted_and_one_shuffled(folder: DatasetFolder, plan: Plan, shuffled):
+    path = write_plan(folder, plan, shuffled)
+    assert sorted(os.listdir(path)) == ["plan.json", "shuffled.parquet", "sorted.parquet"]
+    assert pq.read_table(path / "shuffled.parquet").to_pydict() == ROWS
+    by_name = sorted(zip(*(ROWS[name] for name in LISTING_SCHEMA.names), strict=True))
+    assert [tuple(row.values()) for row in pq.read_table(path / "sorted.parquet").to_pylist()] == by_name
+    assert os.listdir(folder.path / "plans") == [plan.identity]
+
+
+def test_a_plan_that_is_there_is_left_as_it_is(folder: DatasetFolder, plan: Plan, shuffled: pa.Table):
+    path = write_plan(folder, plan, shuffled)
+    before = {file.name: file.stat().st_mtime_ns for file in path.iterdir()}
+    assert write_plan(folder, plan, shuffled) == path
+    assert {file.name: file.stat().st_mtime_ns for file in path.iterdir()} == before
+
+
+def test_processes_that_write_the_same_plan_at_once_all_succeed(
+    folder: DatasetFolder, plan: Plan, shuffled: pa.Table, start_python
+):
+    (folder.tmp / "plan").write_bytes(msgspec.json.encode(plan))
+    pq.write_table(shuffled, folder.tmp / "table")
+    writers = [start_python(WRITER, folder.path, folder.tmp / "plan", folder.tmp / "table") for _ in range(3)]
+    for writer in writers:
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    for writer in writers:
+        assert writer.communicate(timeout=60)[0].strip() == str(folder.plan(plan.identity))
+        assert writer.returncode == 0
+    assert os.listdir(folder.path / "plans") == [plan.identity]
+    assert read_plan(folder, plan.identity) == plan
+
+
+def test_the_identity_covers_whatever_decides_a_version(plan: Plan):
+    others = [
+        replace(plan, classes=("cat",)),
+        replace(plan, source=SourceTree("/other", None)),
+        replace(plan, shards=plan.shards[:1]),
+        replace(plan, settings=replace(plan.settings, seed=8)),
+        replace(plan, settings=replace(plan.settings, parameters=replace(plan.settings.parameters, fidelity="fast"))),
+    ]
+    assert len({plan.identity, *(other.identity for other in others)}) == 6
+    assert replace(plan).identity == plan.identity
+
+
+def test_a_failed_plan_leaves_nothing_behind(folder: DatasetFolder, plan: Plan, shuffled: pa.Table):
+    with pytest.raises(KeyError):
+        write_plan(folder, plan, shuffled.drop_columns(["mtime_ns"]))
+    assert os.listdir(folder.path / "plans") == []
+
+
+def test_an_unknown_plan_a_damaged_one_and_one_of_other_code_are_told_apart(
+    folder: DatasetFolder, plan: Plan, shuffled: pa.Table, flip_bit
+):
+    with pytest.raises(FileNotFoundError):
+        read_plan(folder, "0" * 32)
+    path = write_plan(folder, plan, shuffled)
+    flip_bit(path / "plan.json", 300)
+    with pytest.raises(DamagedDataset, match=r"plan\.json"):
+        read_plan(folder, plan.identity)
+    write_record(path / "plan.json", "plan of tomorrow", plan)
+    with pytest.raises(UnreadableRecord, match="this version of imagemill reads a plan of format 1"):
+        read_plan(folder, plan.identity)
+
+
+def test_a_listing_that_is_cut_short_missing_or_of_other_columns_is_damage(
+    folder: DatasetFolder, plan: Plan, shuffled: pa.Table
+):
+    path = write_plan(folder, plan, shuffled) / "shuffled.parquet"
+    pq.write_table(shuffled.drop_columns(["label"]), path)
+    with pytest.raises(DamagedDataset, match=r"should have the columns \['name', .*'shard'\], it has \['name'"):
+        read_shuffled(folder, plan.identity)
+    os.truncate(path, path.stat().st_size - 1)
+    with pytest.raises(DamagedDataset, match="is missing or is not a whole Parquet file"):
+        read_shuffled(folder, plan.identity)
+    path.unlink()
+    with pytest.raises(DamagedDataset, match="is missing or is not a whole Parquet file"):
+        read_shuffled(folder, plan.identity)
