@@ -19,8 +19,7 @@ import typer
 # Set before Prefect is imported: a person at the terminal wants the bar, not the engine's log, and no telemetry.
 os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-# On a busy machine its temporary server takes longer to start than the 20 s it is given.
-os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
+os.environ.setdefault("DO_NOT_TRACK", "1")
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -68,6 +67,7 @@ def prepare(
         from flows.image_job import ImageJob, default_workers
         from flows.prepare_images import prepare_images
         from flows.roots import chosen_tiers
+        from flows.temporary_server import prefect_server
         from flows.terminal import print_outcome
 
         tiers = chosen_tiers(slow, fast)
@@ -94,7 +94,9 @@ def prepare(
                 "rows_per_shard": rows_per_shard,
             }
         )
-        print_outcome(prepare_images(job), tiers, as_json=as_json)
+        with prefect_server():
+            outcome = prepare_images(job)
+        print_outcome(outcome, tiers, as_json=as_json)
 
 
 @app.command(epilog="Example: imagemill show imagenet --slow /hdd --rows 0:64 -o sheet.png")
@@ -156,6 +158,7 @@ def demo(
     with reported_errors(as_json):
         from flows.demo import DemoJob, run_demo
         from flows.image_job import default_workers
+        from flows.temporary_server import prefect_server
         from flows.terminal import print_demo
 
         job = DemoJob.model_validate(
@@ -168,7 +171,9 @@ def demo(
                 "workers": default_workers() if workers is None else workers,
             }
         )
-        print_demo(run_demo(job), as_json=as_json)
+        with prefect_server():
+            result = run_demo(job)
+        print_demo(result, as_json=as_json)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from tasks.ops.planning import Former, needed_bytes, predecessors, same_listing
 from tasks.ops.prepare_report import BuildFigures
 from tasks.ops.selection import read_manifest
 from tasks.ops.shard_building import ShardJob
-from tasks.ops.version_assembly import count_refused
+from tasks.ops.version_assembly import Refusals, refusals_of
 from tasks.progress import ImageProgress
 from tasks.reports import report_version
 
@@ -44,10 +44,9 @@ class Outcome:
     status: str
     dataset: str
     version: Version
-    reasons: dict[str, int]
+    refusals: Refusals
     figures: BuildFigures
     card: Path
-    report: Path
 
 
 @flow(name="prepare-images")
@@ -62,7 +61,7 @@ def prepare_images(job: ImageJob) -> Outcome:
         current = current_version(folder)
         former = former_of(folder, current, settings)
         if current and former and same_listing(listing, former) and is_whole(folder, current):
-            return unchanged(folder, former.plan, current)
+            return unchanged(job, folder, former.plan, current)
         plan, shuffled = plan_images(folder, listing, former, source=source, settings=settings)
         figures = build_missing(job, folder, plan, shuffled, former, scratch)
         version, is_new, refusals = publish_version(
@@ -73,11 +72,10 @@ def prepare_images(job: ImageJob) -> Outcome:
             built_on=current.number if current else None,
             max_refused=job.max_refused,
         )
-        if job.access == "random" and job.tiers.is_split:
-            stage_version(job.tiers, job.dataset, version)
+        stage_for_reading(job, version)
         card = report_version(job.tiers, plan, version, refusals, figures)
     status = "published" if is_new else "unchanged"
-    return Outcome(status, job.dataset, version, refusals.by_reason, figures, card, refusals.report)
+    return Outcome(status, job.dataset, version, refusals, figures, card)
 
 
 def open_dataset(job: ImageJob) -> DatasetFolder:
@@ -114,8 +112,19 @@ def former_of(folder: DatasetFolder, current: Version | None, settings: PlanSett
 
 
 def is_whole(folder: DatasetFolder, version: Version) -> bool:
-    """Tell whether every object of a version is on disk; its content is for `verify`."""
-    return all(is_present(folder, stored) for stored in version.objects)
+    """Tell whether every object and receipt of a version is on disk; the objects' content is for `verify`."""
+    receipts = (find_receipt(folder, shard.key) for shard in version.shards)
+    proved = all(
+        receipt is not None and receipt.identity == shard.identity
+        for receipt, shard in zip(receipts, version.shards, strict=True)
+    )
+    return proved and all(is_present(folder, stored) for stored in version.objects)
+
+
+def stage_for_reading(job: ImageJob, version: Version) -> None:
+    """Copy what the fast root lacks of a version, if the job wants it there."""
+    if job.access == "random" and job.tiers.is_split:
+        stage_version(job.tiers, job.dataset, version)
 
 
 def build_missing(
@@ -169,10 +178,12 @@ def lots_of(jobs: Iterator[ShardJob], *, images: int) -> Iterator[Lot]:
         yield Lot(f"{number:04d}", tuple(lot))
 
 
-def unchanged(folder: DatasetFolder, plan: Plan, current: Version) -> Outcome:
-    """Return the outcome of a run that found nothing to do."""
+def unchanged(job: ImageJob, folder: DatasetFolder, plan: Plan, current: Version) -> Outcome:
+    """Return the outcome of a run that found nothing to build; a card or copies that are missing are made."""
     nothing = BuildFigures(0, 0.0, 0.0)
-    reasons = count_refused(folder, plan)
-    return Outcome(
-        "unchanged", plan.dataset, current, reasons, nothing, folder.card(current.number), folder.refused(plan.identity)
-    )
+    refusals = refusals_of(folder, plan)
+    stage_for_reading(job, current)
+    card = folder.card(current.number)
+    if not card.is_file():
+        report_version(job.tiers, plan, current, refusals, nothing)
+    return Outcome("unchanged", plan.dataset, current, refusals, nothing, card)

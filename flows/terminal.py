@@ -15,6 +15,7 @@ from storage.tiers import Tiers
 from storage.versions import Version
 from tasks.ops.dataset_status import DatasetStatus
 from tasks.ops.machine_checks import Finding
+from tasks.ops.version_assembly import Refusals
 
 
 def print_outcome(outcome: Outcome, tiers: Tiers, *, as_json: bool) -> None:
@@ -34,7 +35,6 @@ def print_outcome(outcome: Outcome, tiers: Tiers, *, as_json: bool) -> None:
 def outcome_lines(outcome: Outcome, tiers: Tiers) -> list[str]:
     """Return the facts of a run that a person wants, a line each."""
     version, figures = outcome.version, outcome.figures
-    reasons = ", ".join(f"{count} {reason}" for reason, count in outcome.reasons.items())
     lines = [
         f"rows      {version.stored:,} stored + {version.refused:,} refused = {version.listed:,} listed",
         f"sizes     {', '.join(map(str, version.parameters.sides))} px, {version.parameters.array_format}",
@@ -43,13 +43,22 @@ def outcome_lines(outcome: Outcome, tiers: Tiers) -> list[str]:
         *(f"array     {path}" for path in array_paths(outcome.dataset, version, tiers)),
         f"card      {outcome.card}",
     ]
-    if version.refused:
-        lines.append(f"refused   {outcome.report} ({reasons})")
     if figures.images:
         lines.append(
             f"speed     {figures.images_per_second:,.0f} images/s, {figures.cpu_ms_per_image:.2f} CPU ms per image"
         )
-    return lines
+    return lines + refused_lines(outcome.refusals)
+
+
+def refused_lines(refusals: Refusals) -> list[str]:
+    """Return the refused images with their reasons, a line each, and where the rest is to be found."""
+    if not refusals.total:
+        return []
+    reasons = ", ".join(f"{count} {reason}" for reason, count in refusals.by_reason.items())
+    shown = [f"          {refused.name}  {refused.reason}: {refused.detail}" for refused in refusals.first]
+    if refusals.total > len(shown):
+        shown.append(f"          and {refusals.total - len(shown):,} more in that file")
+    return [f"refused   {refusals.report} ({reasons})", *shown]
 
 
 def array_paths(dataset: str, version: Version, tiers: Tiers) -> list[str]:
@@ -69,7 +78,7 @@ def outcome_facts(outcome: Outcome, tiers: Tiers) -> dict[str, Any]:
         "listed": version.listed,
         "stored": version.stored,
         "refused": version.refused,
-        "reasons": outcome.reasons,
+        "reasons": outcome.refusals.by_reason,
         "bytes": version.bytes,
         "shards": len(version.shards),
         "built_images": outcome.figures.images,
@@ -77,7 +86,7 @@ def outcome_facts(outcome: Outcome, tiers: Tiers) -> dict[str, Any]:
         "cpu_ms_per_image": round(outcome.figures.cpu_ms_per_image, 4),
         "arrays": array_paths(outcome.dataset, version, tiers),
         "card": str(outcome.card),
-        "refused_report": str(outcome.report),
+        "refused_report": str(outcome.refusals.report),
     }
 
 

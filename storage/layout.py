@@ -55,6 +55,9 @@ class DatasetFolder:
     def receipt(self, key: str) -> Path:
         return self.path / "receipts" / f"{key}.json"
 
+    def former_receipt(self, key: str, identity: str) -> Path:
+        return self.path / "receipts" / f"{key}.{identity[:16]}.json"
+
     def version(self, number: int) -> Path:
         return self.versions / f"{number:08d}.json"
 

@@ -13,7 +13,7 @@ from storage.array_formats import ArrayRows, array_format, chunk_ranges
 from storage.digests import chunk_crc, object_digest
 from storage.errors import DamagedDataset, UnknownDataset
 from storage.parquet import read_table
-from storage.receipts import read_receipt
+from storage.receipts import published_receipt
 from storage.row_tables import ROWS_SCHEMA
 from storage.tiers import Access, Tiers
 from storage.versions import Version, VersionShard, current_version, read_version
@@ -203,36 +203,6 @@ class SizedRows:
     def _shard_of(self, row: int) -> int:
         return int(np.searchsorted(self._starts, row, side="right")) - 1
 
-    def _row_numbers(self, rows: NDArray[np.generic]) -> NDArray[np.int64]:
-        if rows.dtype == np.bool_ and rows.shape == (len(self),):
-            return np.flatnonzero(rows)
-        if rows.ndim != 1 or (rows.size and not np.issubdtype(rows.dtype, np.integer)):
-            raise IndexError(
-                f"rows are picked by a slice, an array of row numbers or an array of {len(self)} booleans, "
-                f"got {rows.ndim}-dimensional {rows.dtype} of shape {rows.shape}"
-            )
-        return rows.astype(np.int64)
-
-    def _consecutive(self, start: int, stop: int) -> NDArray[np.uint8]:
-        blocks = [np.empty((0, self._side, self._side, 3), np.uint8)]
-        while start < stop:
-            shard = self._shard_of(start)
-            end = min(stop, int(self._starts[shard + 1]))
-            first = int(self._starts[shard])
-            blocks.append(self._read(shard, slice(start - first, end - first)))
-            start = end
-        return np.concatenate(blocks)
-
-    def _scattered(self, rows: NDArray[np.integer]) -> NDArray[np.uint8]:
-        wanted = np.where(rows < 0, rows + len(self), rows)
-        if wanted.size and (wanted.min() < 0 or wanted.max() >= len(self)):
-            raise IndexError(f"rows must lie in -{len(self)}..{len(self) - 1}, got {rows.min()}..{rows.max()}")
-        out = np.empty((len(wanted), self._side, self._side, 3), np.uint8)
-        for place in np.argsort(wanted, kind="stable"):
-            row = int(wanted[place])
-            out[place] = self._consecutive(row, row + 1)[0]
-        return out
-
     def _read(self, shard: int, rows: slice) -> NDArray[np.uint8]:
         """Return rows of one shard; with checking on, in whole chunks, each compared with its checksum."""
         array, crcs = self._opened(shard)
@@ -275,13 +245,7 @@ class SizedRows:
             raise
 
     def _checksums(self, shard: VersionShard, rows_per_chunk: int) -> tuple[int, ...]:
-        folder = self._tiers.authority(self._dataset)
-        try:
-            receipt = read_receipt(folder, shard.key)
-        except FileNotFoundError as error:
-            raise DamagedDataset(
-                f"{folder.receipt(shard.key)} is missing: without it the rows cannot be checked"
-            ) from error
+        receipt = published_receipt(self._tiers.authority(self._dataset), shard.key, shard.identity)
         for array in receipt.arrays:
             if (array.side, array.rows_per_chunk) == (self._side, rows_per_chunk):
                 return array.chunk_crcs

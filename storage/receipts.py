@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
-from storage.records import create_record, fingerprint, read_record, write_record
-from storage.refused import Refused
+from storage.records import fingerprint, read_record, write_record
+from storage.refused import PASSING, Refused
 
 logger = logging.getLogger(__name__)
 
@@ -60,17 +60,48 @@ class Receipt:
         gaps = {refused.position for refused in self.refused}
         return [position for position in range(self.listed) if position not in gaps]
 
+    @property
+    def is_final(self) -> bool:
+        """Tell whether the same files would give the same again: nothing was refused for a reason that may pass."""
+        return not any(refused.reason in PASSING for refused in self.refused)
+
 
 def shard_identity(
-    parameters_digest: str, names: tuple[str, ...], labels: tuple[int, ...], sources: tuple[str, ...]
+    parameters_digest: str,
+    *,
+    names: tuple[str, ...],
+    labels: tuple[int, ...],
+    sources: tuple[str, ...],
+    refused: tuple[int, ...],
 ) -> str:
-    """Return the hash of what a shard holds: the parameters and each row's name, label and source hash."""
-    return fingerprint([parameters_digest, names, labels, sources])
+    """Return the hash of what a shard holds: parameters, and of each input name, label, hash, and if it was refused."""
+    return fingerprint([parameters_digest, names, labels, sources, refused])
 
 
 def write_receipt(folder: DatasetFolder, receipt: Receipt) -> None:
-    """Store a receipt; the objects it names must be durable already."""
+    """Store a receipt; the objects it names must be durable already.
+
+    One of other content under the same key is kept under its identity: a version may stand on it.
+    """
+    former = _readable_receipt(folder, receipt.key)
+    if former is not None and former.identity != receipt.identity:
+        write_record(folder.former_receipt(former.key, former.identity), "receipt", former)
     write_record(folder.receipt(receipt.key), "receipt", receipt)
+
+
+def published_receipt(folder: DatasetFolder, key: str, identity: str) -> Receipt:
+    """Read the receipt on which a version stands, which a later run may have superseded.
+
+    Raises:
+        DamagedDataset: it is missing or its bytes are not those that were written.
+    """
+    try:
+        receipt = read_receipt(folder, key)
+        if receipt.identity != identity:
+            receipt = read_record(folder.former_receipt(key, identity), "receipt", Receipt)
+    except FileNotFoundError as error:
+        raise DamagedDataset(f"{error.filename} is missing: without it the rows cannot be checked") from error
+    return receipt
 
 
 def read_receipt(folder: DatasetFolder, key: str) -> Receipt:
@@ -86,22 +117,28 @@ def read_receipt(folder: DatasetFolder, key: str) -> Receipt:
 def find_receipt(folder: DatasetFolder, key: str) -> Receipt | None:
     """Return the receipt of the shard `key` if it is there and its objects have the sizes that it states.
 
-    A damaged receipt proves nothing: the shard counts as not done.
+    A damaged receipt proves nothing: the shard counts as not done. So does one that is not final.
     """
+    receipt = _readable_receipt(folder, key)
+    if receipt is None or not receipt.is_final:
+        return None
+    return receipt if all(is_present(folder, array.stored) for array in receipt.arrays) else None
+
+
+def _readable_receipt(folder: DatasetFolder, key: str) -> Receipt | None:
     try:
-        receipt = read_receipt(folder, key)
+        return read_receipt(folder, key)
     except FileNotFoundError:
         return None
     except DamagedDataset as error:
-        logger.warning("the shard will be built again: %s", error)
+        logger.warning("a receipt proves nothing, the shard will be built again: %s", error)
         return None
-    return receipt if all(is_present(folder, array.stored) for array in receipt.arrays) else None
 
 
 def adopt_receipt(folder: DatasetFolder, receipt: Receipt, *, key: str) -> Receipt:
     """Let the shard `key` share the objects of `receipt`: other file times, but the same content."""
     adopted = replace(receipt, key=key, cpu_seconds=0.0)
-    create_record(folder.receipt(key), "receipt", adopted)
+    write_receipt(folder, adopted)
     return adopted
 
 

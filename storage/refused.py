@@ -25,6 +25,10 @@ class Reason(StrEnum):
     CRASHED = "crashed"
 
 
+PASSING = frozenset({Reason.MISSING, Reason.CHANGED, Reason.UNREADABLE, Reason.TOO_MUCH_MEMORY})
+"""Reasons that lie outside the file's bytes: the next run tries again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """The verdict on one input: a reason code and a sentence with the values that led to it."""

@@ -27,7 +27,7 @@ class ImageProgress:
         self._console = console or Console(stderr=True)
         self._bar = Progress(
             TextColumn("[bold]{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]:,.0f} images/s"),
             TimeRemainingColumn(),

@@ -13,7 +13,7 @@ from storage import Tiers, open_version
 from storage.durable import write_durably
 from storage.plans import Plan
 from storage.versions import Version
-from tasks.ops.prepare_report import BuildFigures, card_markdown, escaped_markdown, sample_sheet
+from tasks.ops.prepare_report import BuildFigures, card_markdown, sample_sheet
 from tasks.ops.version_assembly import Refusals, refused_of
 from tasks.progress import artifact_key
 
@@ -27,13 +27,13 @@ def report_version(tiers: Tiers, plan: Plan, version: Version, refusals: Refusal
     folder = tiers.authority(plan.dataset)
     with open_version(tiers, plan.dataset, number=version.number, access="sequential") as opened:
         sheet = sample_sheet(opened)
-    text = card_markdown(plan.dataset, version, refusals, figures, sheet)
+    text = card_markdown(tiers, plan.dataset, version, refusals, figures, sheet)
     card = folder.card(version.number)
     write_durably(card, text.encode("utf-8"))
     key = artifact_key(plan.dataset)
     create_markdown_artifact(text, key=f"{key}-card", description=f"{plan.dataset}, version {version.number}")
     rows = [
-        {"image": escaped_markdown(refused.name), "reason": refused.reason.value, "detail": refused.detail}
+        {"image": refused.name, "reason": refused.reason.value, "detail": refused.detail}
         for refused in islice(refused_of(folder, plan), TABLE_ROWS)
     ]
     create_table_artifact(rows, key=f"{key}-refused", description=f"Refused images; all of them: {refusals.report}")

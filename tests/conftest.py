@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,10 @@ from prefect.testing.utilities import prefect_test_harness
 from tasks.ops.demo_set import render_demo_set
 from tasks.ops.demo_spec import DemoSpec
 from tasks.ops.emoji_font import find_emoji_font
+
+# The server of the tests sends nothing anywhere.
+os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
+os.environ["DO_NOT_TRACK"] = "1"
 
 DEMO = DemoSpec(classes=160, images_per_class=5, scale="small", seed=7)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from storage.datasets import find_datasets
+from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
 from storage.plans import read_plan
 from storage.receipts import find_receipt
 from storage.tiers import Tiers
 from storage.versions import current_version, version_numbers
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,15 @@ def _status(tiers: Tiers, folder: DatasetFolder) -> DatasetStatus:
 
 
 def _unfinished(folder: DatasetFolder) -> list[UnfinishedPlan]:
-    """Return the plans that some receipts, but not all, prove; the newest first."""
+    """Return the plans whose receipts are not complete, the newest first."""
     plans = sorted((folder.path / "plans").iterdir(), key=lambda path: path.stat().st_mtime_ns, reverse=True)
     found = []
     for path in (path for path in plans if not path.name.endswith(".partial")):
-        plan = read_plan(folder, path.name)
+        try:
+            plan = read_plan(folder, path.name)
+        except (DamagedDataset, FileNotFoundError) as error:
+            logger.warning("a plan is passed over: %s", error)
+            continue
         built = sum(find_receipt(folder, shard.key) is not None for shard in plan.shards)
         if built < len(plan.shards):
             found.append(UnfinishedPlan(path.name, len(plan.shards), built, plan.listed))

@@ -30,11 +30,17 @@ def find_emoji_font(path: Path | None = None, *, system_fonts: Path = SYSTEM_FON
     """
     if path is not None:
         return _checked(path)
-    cached = (cache or user_cache(os.environ)) / "fonts" / FONT_FILE
-    for candidate in (*sorted(system_fonts.rglob(FONT_FILE)), cached):
-        if _is_usable(candidate):
-            return candidate
-    return _fetched(cached)
+    return installed_emoji_font(system_fonts=system_fonts, cache=cache) or _fetched(_cached(cache))
+
+
+def installed_emoji_font(*, system_fonts: Path = SYSTEM_FONTS, cache: Path | None = None) -> Path | None:
+    """Return the font file of the system, else the cached one, or None; nothing is fetched."""
+    candidates = (*sorted(system_fonts.rglob(FONT_FILE)), _cached(cache))
+    return next((candidate for candidate in candidates if _is_usable(candidate)), None)
+
+
+def _cached(cache: Path | None) -> Path:
+    return (cache or user_cache(os.environ)) / "fonts" / FONT_FILE
 
 
 def user_cache(environment: Mapping[str, str]) -> Path:

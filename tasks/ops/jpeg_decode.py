@@ -79,6 +79,8 @@ def _refused(error: Exception, data: bytes, head: JpegHead) -> Refusal:
     if isinstance(error, KeyError):  # simplejpeg has no name for this sampling
         return Refusal(Reason.UNKNOWN_FORMAT, "libjpeg-turbo: 4:4:1 chroma sampling is not supported")
     detail = f"libjpeg-turbo: {error}"
+    if "Insufficient memory" in detail:
+        return Refusal(Reason.TOO_MUCH_MEMORY, detail)
     if not head.complete or not has_end(data) or any(text in detail for text in _TRUNCATED):
         return Refusal(Reason.TRUNCATED, detail)
     if any(text in detail for text in _UNSUPPORTED):

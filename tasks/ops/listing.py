@@ -78,9 +78,14 @@ def _stem(path: bytes) -> str:
 
 def _class_folders(root: Path) -> list[bytes]:
     with os.scandir(os.fsencode(root)) as found:
-        names = sorted(
-            entry.name for entry in found if not entry.name.startswith(b".") and entry.is_dir(follow_symlinks=False)
+        folders = [entry for entry in found if not entry.name.startswith(b".") and entry.is_dir()]
+    links = sorted(escaped(entry.name) for entry in folders if entry.is_symlink())
+    if links:
+        raise ValueError(
+            f"{root} has {len(links)} class folders that are links ({', '.join(links[:3])}), and links are not "
+            "followed: point to the real tree, and pick classes with --manifest"
         )
+    names = sorted(entry.name for entry in folders)
     if not names:
         raise ValueError(
             f"{root} has no class folders (such as n01440764/); for a flat folder give its labels with --labels"

@@ -14,7 +14,7 @@ from PIL import features
 
 from storage.array_formats import array_format, known_formats
 from storage.tiers import Tiers
-from tasks.ops.emoji_font import EmojiFontMissing, find_emoji_font
+from tasks.ops.emoji_font import PACKAGE, installed_emoji_font
 from tasks.ops.pixel_libraries import pillow_distribution
 from tasks.ops.resize_speed import resize_speeds
 
@@ -85,10 +85,11 @@ def formats_finding() -> Finding:
 
 def font_finding() -> Finding:
     """Tell where the demonstration set's drawings come from."""
-    try:
-        return Finding("emoji font", "good", str(find_emoji_font()))
-    except EmojiFontMissing as error:
-        return Finding("emoji font", "note", "not here; only the demonstration set needs it", str(error))
+    font = installed_emoji_font()
+    if font:
+        return Finding("emoji font", "good", str(font))
+    remedy = f"make demo fetches it; or: apt-get install {PACKAGE}"
+    return Finding("emoji font", "note", "not here; only the demonstration set needs it", remedy)
 
 
 def wordnet_finding() -> Finding:
@@ -121,8 +122,12 @@ def disk_findings(tiers: Tiers | None) -> list[Finding]:
 
 
 def _disk_finding(subject: str, root: Path) -> Finding:
-    if not root.is_dir():
-        return Finding(subject, "lacking", f"{root} is not a folder", f"mkdir -p {root}")
+    try:
+        if not root.is_dir():
+            return Finding(subject, "lacking", f"{root} is not a folder", f"mkdir -p {root}")
+    except PermissionError:
+        remedy = f"let user {os.getuid()} enter the folders above it, or choose another"
+        return Finding(subject, "lacking", f"{root} cannot be reached", remedy)
     if not os.access(root, os.W_OK):
         return Finding(subject, "lacking", f"{root} cannot be written", f"chown it to {os.getuid()}, or choose another")
     free = shutil.disk_usage(root).free

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from dataclasses import dataclass
 
 from PIL import Image
 
 from storage.reading import OpenVersion
+from storage.tiers import Tiers
 from storage.versions import Version
 from tasks.ops.class_words import class_word
 from tasks.ops.contact_sheet import contact_sheet
@@ -42,7 +44,9 @@ def sample_sheet(opened: OpenVersion, *, images: int = SHEET_IMAGES) -> Image.Im
     return contact_sheet(opened.rows(side)[:count], captions, columns=SHEET_COLUMNS, thumbnail=SHEET_THUMBNAIL)
 
 
-def card_markdown(dataset: str, version: Version, refusals: Refusals, figures: BuildFigures, sheet: Image.Image) -> str:
+def card_markdown(
+    tiers: Tiers, dataset: str, version: Version, refusals: Refusals, figures: BuildFigures, sheet: Image.Image
+) -> str:
     """Return the card of a version as Markdown, its contact sheet embedded."""
     sizes = ", ".join(map(str, version.parameters.sides))
     rows = [
@@ -53,7 +57,7 @@ def card_markdown(dataset: str, version: Version, refusals: Refusals, figures: B
         ("shards", f"{len(version.shards):,}"),
         ("bytes", f"{version.bytes / 1e6:,.1f} MB"),
         ("built in this run", _build_text(figures)),
-        ("source", f"`{version.source}`"),
+        ("source", code_span(version.source)),
         ("plan", f"`{version.plan}`"),
         ("libraries", ", ".join(f"{name} {number}" for name, number in version.parameters.libraries)),
     ]
@@ -75,7 +79,8 @@ def card_markdown(dataset: str, version: Version, refusals: Refusals, figures: B
             "from pathlib import Path",
             "from storage import Tiers, open_version",
             "",
-            f'with open_version(Tiers(Path("SLOW"), Path("FAST")), "{dataset}") as version:',
+            f"tiers = Tiers(slow=Path({str(tiers.slow)!r}), fast=Path({str(tiers.fast)!r}))",
+            f'with open_version(tiers, "{dataset}") as version:',
             f"    images = version.rows({version.parameters.sides[0]})[0:64]   # (64, side, side, 3) uint8 RGB",
             "    labels, splits = version.labels[0:64], version.splits[0:64]",
             "```",
@@ -97,7 +102,8 @@ def _refused_text(refusals: Refusals) -> str:
     if not refusals.total:
         return "None."
     table = _table(("reason", "images"), [(reason, f"{count:,}") for reason, count in refusals.by_reason.items()])
-    return f"{table}\n\nEvery one with its detail: `{refusals.report}`"
+    shown = [(code_span(one.name), f"{one.reason}: {code_span(one.detail)}") for one in refusals.first]
+    return f"{table}\n\n{_table(('image', 'why'), shown)}\n\nAll of them: `{refusals.report}`"
 
 
 def _table(header: tuple[str, str], rows: list[tuple[str, str]]) -> str:
@@ -111,8 +117,12 @@ def _embedded(sheet: Image.Image) -> str:
     return f"![contact sheet](data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode('ascii')})"
 
 
-def escaped_markdown(text: str) -> str:
-    """Return `text` so that Markdown and HTML in a file name stay text."""
-    for character in "\\`*_{}[]<>()#+-.!|&":
-        text = text.replace(character, f"&#{ord(character)};")
-    return text
+def code_span(text: str) -> str:
+    """Return `text` as Markdown that shows it as it is, whatever Markdown or HTML a file name holds.
+
+    Entities would not do: Prefect's pages show them as they are written.
+    """
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    padding = " " if text.startswith("`") or text.endswith("`") else ""
+    # Also inside a code span, a bare | would end the cell of a table.
+    return f"{fence}{padding}{text.replace('|', chr(92) + '|')}{padding}{fence}"

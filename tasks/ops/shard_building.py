@@ -151,7 +151,13 @@ def _sealed(
     kept = [name for position, name in enumerate(job.names) if position not in gaps]
     receipt = Receipt(
         key=job.key,
-        identity=shard_identity(fingerprint(job.parameters), job.names, job.labels, sources),
+        identity=shard_identity(
+            fingerprint(job.parameters),
+            names=job.names,
+            labels=job.labels,
+            sources=sources,
+            refused=tuple(sorted(gaps)),
+        ),
         rows=rows,
         arrays=tuple(array.published() for array in arrays) if rows else (),
         ids_digest=digest_of(row_ids(kept).tobytes()),

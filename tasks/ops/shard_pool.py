@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, wait
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from queue import Empty
 
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -20,11 +23,14 @@ from tasks.ops.worker_guard import DECODE_SECONDS, JournalGuard, blamed_position
 QUEUED_PER_WORKER = 2
 """One shard at work and one in the queue: enough to keep a worker busy, and little to throw away on Ctrl-C."""
 
+DEATHS_OF_AN_IMAGE = 2
+"""So many deaths of workers while they decoded the same image are its fault."""
+
 UNEXPLAINED_DEATHS = 2
 """So many deaths of workers outside of decoding end the run."""
 
 
-def build_shards(jobs: Iterable[ShardJob], *, workers: int) -> Iterator[Receipt]:
+def build_shards(jobs: Iterable[ShardJob], *, workers: int) -> Generator[Receipt, None, None]:
     """Build shards in `workers` processes; yield the receipt of each as it is done.
 
     When a worker dies the pool is made anew. Each shard that was decoding then is built alone, so that a second
@@ -50,6 +56,7 @@ def build_shards(jobs: Iterable[ShardJob], *, workers: int) -> Iterator[Receipt]
 
 
 def _build_alone(job: ShardJob) -> Receipt:
+    deaths = Counter([blamed_position(_journal(job))])
     unexplained = 0
     while True:
         try:
@@ -57,7 +64,9 @@ def _build_alone(job: ShardJob) -> Receipt:
         except TerminatedWorkerError as error:
             position = blamed_position(_journal(job))
             if position is not None:
-                job = replace(job, crashed={**job.crashed, position: _cause(error)})
+                deaths[position] += 1
+                if deaths[position] == DEATHS_OF_AN_IMAGE:
+                    job = replace(job, crashed={**job.crashed, position: _cause(error)})
                 continue
             unexplained += 1
             if unexplained == UNEXPLAINED_DEATHS:
@@ -77,8 +86,17 @@ def _on_pool(jobs: list[ShardJob], workers: int) -> Iterator[Receipt]:
                 yield future.result()
         is_done = True
     finally:
+        if not is_done:
+            _forget_queued(pool)
         # Interrupted, the workers end at once: what has no receipt is built again by the next run.
         pool.shutdown(wait=True, kill_workers=not is_done)
+
+
+def _forget_queued(pool: ProcessPoolExecutor) -> None:
+    """Empty the queue in front of the workers: shut down, loky's thread dies of a KeyError on what is left in it."""
+    with suppress(Empty):
+        while True:
+            pool._work_ids.get_nowait()
 
 
 def _work(job: ShardJob) -> Receipt:

@@ -18,7 +18,7 @@ MAX_BYTES_PER_PIXEL = 4
 
 _REFUSALS = {
     errno.ENOENT: Reason.MISSING,
-    errno.ENOTDIR: Reason.MISSING,
+    errno.ENOTDIR: Reason.NOT_A_REGULAR_FILE,
     errno.ELOOP: Reason.NOT_A_REGULAR_FILE,
     errno.ENXIO: Reason.NOT_A_REGULAR_FILE,
     errno.EACCES: Reason.UNREADABLE,

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -27,11 +28,15 @@ from storage.virtual_view import write_virtual_view
 FORMAT_WITH_VIEWS = "hdf5"
 
 
+SHOWN_REFUSED = 20
+
+
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """The refused inputs of a plan: how many for each reason, and the file that lists them all."""
+    """The refused inputs of a finished plan: how many for each reason, the first of them, and the file of all."""
 
     by_reason: dict[str, int]
+    first: tuple[Refused, ...]
     listed: int
     report: Path
 
@@ -50,21 +55,22 @@ def receipts_of(folder: DatasetFolder, plan: Plan) -> Iterator[tuple[PlannedShar
         yield shard, read_receipt(folder, shard.key)
 
 
+def refusals_of(folder: DatasetFolder, plan: Plan) -> Refusals:
+    """Return what was refused of a finished plan, the commonest reason first."""
+    counted = Counter(refused.reason.value for refused in refused_of(folder, plan))
+    first = tuple(islice(refused_of(folder, plan), SHOWN_REFUSED))
+    return Refusals(dict(counted.most_common()), first, plan.listed, folder.refused(plan.identity))
+
+
 def report_refused(folder: DatasetFolder, plan: Plan) -> Refusals:
-    """Write every refused input of a finished plan to a CSV file with name, reason and detail; count them."""
+    """Write every refused input of a finished plan to a CSV file with name, reason and detail."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("name", "reason", "detail"))
-    for refused in refused_of(folder, plan):
-        writer.writerow((refused.name, refused.reason, refused.detail))
-    report = folder.refused(plan.identity)
-    write_durably(report, text.getvalue().encode("utf-8"))
-    return Refusals(count_refused(folder, plan), plan.listed, report)
-
-
-def count_refused(folder: DatasetFolder, plan: Plan) -> dict[str, int]:
-    """Return how many inputs of a finished plan were refused for each reason, the commonest first."""
-    return dict(Counter(refused.reason.value for refused in refused_of(folder, plan)).most_common())
+    writer.writerows((refused.name, refused.reason, refused.detail) for refused in refused_of(folder, plan))
+    refusals = refusals_of(folder, plan)
+    write_durably(refusals.report, text.getvalue().encode("utf-8"))
+    return refusals
 
 
 def refused_of(folder: DatasetFolder, plan: Plan) -> Iterator[Refused]:
@@ -125,7 +131,7 @@ def _rows_of(shuffled: pa.Table, shard: PlannedShard, receipt: Receipt, plan: Pl
             f"shard {shard.key[:12]} has {shard.count} inputs, its receipt {receipt.rows} stored "
             f"and {len(receipt.refused)} refused"
         )
-    kept = shuffled.slice(shard.first, shard.count).take(receipt.stored_positions)
+    kept = shuffled.slice(shard.first, shard.count).take(pa.array(receipt.stored_positions, pa.int64()))
     sources = [receipt.sources[position] for position in receipt.stored_positions]
     return rows_table(
         kept["name"].to_pylist(),

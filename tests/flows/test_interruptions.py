@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 FROM = [sys.executable, "-m", "flows.command_line"]
@@ -30,12 +31,20 @@ def started(source: Path, root: Path, api: str, *options: str) -> subprocess.Pop
     return subprocess.Popen(
         [*FROM, *arguments, "--workers", "2", "--rows-per-shard", "20", *options],
         cwd=REPOSITORY,
-        env=os.environ | {"PREFECT_API_URL": api},
+        env=environment(root, api),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+
+
+def environment(root: Path, api: str) -> dict[str, str]:
+    """Return the variables of a command that uses the server at `api`, or, where that is empty, a temporary one."""
+    if api:
+        return os.environ | {"PREFECT_API_URL": api}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")}
+    return kept | {"PREFECT_HOME": str(root / "prefect"), "DO_NOT_TRACK": "1"}
 
 
 def finished(process: subprocess.Popen[str]) -> Ended:
@@ -133,3 +142,26 @@ def test_of_two_runs_at_once_one_publishes_and_the_other_says_who_is_at_work(
     assert second.code == 11
     assert f"is being built by process {first.pid} on " in json.loads(second.output)["error"]
     assert finished(first).code == 0
+
+
+def test_ctrl_c_at_a_terminal_ends_with_75_and_leaves_no_process_behind(demo_root: Path, tmp_path: Path):
+    """A terminal sends Ctrl-C to every process of the command, and here Prefect's temporary server is one."""
+    process = started(demo_root / "train", tmp_path, "")
+    group = os.getpgid(process.pid)
+    wait_for_receipts(tmp_path, process, 3)
+    below = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(group, signal.SIGINT)
+    ended = finished(process)
+    assert ended.code == 75, ended.errors
+    assert "Traceback" not in ended.errors
+    assert psutil.wait_procs(below, timeout=15)[1] == []
+
+
+def test_a_killed_run_takes_its_temporary_server_along(demo_root: Path, tmp_path: Path):
+    process = started(demo_root / "train", tmp_path, "")
+    wait_for_receipts(tmp_path, process, 1)
+    below = psutil.Process(process.pid).children(recursive=True)
+    assert any("flows.server_process" in child.cmdline() for child in below)
+    process.kill()
+    process.communicate()
+    assert psutil.wait_procs(below, timeout=15)[1] == []

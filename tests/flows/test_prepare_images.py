@@ -58,7 +58,7 @@ def test_every_broken_file_is_refused_for_its_own_reason(published: tuple[Path, 
     _, outcome = published
     expected = json.loads((demo_root / "expected.json").read_text())
     broken = {name: entry["reason"] for name, entry in expected.items() if entry["reason"]}
-    assert refused_in(outcome.report) == broken
+    assert refused_in(outcome.refusals.report) == broken
     assert len(set(broken.values())) == 6
 
 
@@ -125,7 +125,7 @@ def test_a_second_run_opens_no_image_and_publishes_nothing(demo_copy: Path, tmp_
     second = prepared(demo_copy, tmp_path / "root")
     assert (second.status, second.version) == ("unchanged", first.version)
     assert second.figures.images == 0
-    assert second.reasons == first.reasons
+    assert second.refusals == first.refusals
 
 
 def test_one_rewritten_image_rebuilds_its_shard_alone(demo_copy: Path, tmp_path: Path):
@@ -255,3 +255,33 @@ def test_splits_hold_out_whole_classes_when_asked(demo_root: Path, tmp_path: Pat
     assert not splits["train"] & splits["test"]
     assert not splits["train"] & splits["valid"]
     assert all(len(classes) > 10 for classes in splits.values())
+
+
+def test_a_new_shard_of_one_broken_image_does_not_stop_publishing(demo_copy: Path, tmp_path: Path):
+    root = tmp_path / "root"
+    first = prepared(demo_copy, root)
+    (next(demo_copy.iterdir()) / "new.JPEG").write_bytes(b"")
+    second = prepared(demo_copy, root)
+    assert (second.version.listed, second.version.stored) == (801, first.version.stored)
+    with open_version(Tiers(root, root), "demo") as version:
+        assert len(version.rows(64)[:]) == first.version.stored
+
+
+def test_copies_and_a_card_that_are_gone_are_made_again_without_building(demo_root: Path, tmp_path: Path):
+    slow, fast = tmp_path / "slow", tmp_path / "fast"
+    first = prepared(demo_root / "train", slow, fast=fast, limit=100)
+    shutil.rmtree(fast)
+    first.card.unlink()
+    second = prepared(demo_root / "train", slow, fast=fast, limit=100)
+    assert (second.status, second.figures.images) == ("unchanged", 0)
+    assert second.card.is_file()
+    assert len(list((fast / "demo" / "objects").iterdir())) == len(first.version.objects)
+
+
+def test_a_lost_receipt_of_a_published_version_is_built_again(demo_root: Path, tmp_path: Path):
+    first = prepared(demo_root / "train", tmp_path)
+    lost = tmp_path / "demo" / "receipts" / f"{first.version.shards[2].key}.json"
+    lost.unlink()
+    second = prepared(demo_root / "train", tmp_path)
+    assert (second.status, second.version, second.figures.images) == ("unchanged", first.version, ROWS_PER_SHARD)
+    assert lost.is_file()

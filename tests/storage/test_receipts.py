@@ -17,6 +17,7 @@ from storage.receipts import (
     adopt_receipt,
     find_receipt,
     is_present,
+    published_receipt,
     read_receipt,
     shard_identity,
     write_receipt,
@@ -88,18 +89,39 @@ def test_a_folder_counts_as_present_and_a_missing_one_does_not(folder: DatasetFo
     assert not is_present(folder, StoredObject("8-z.bcolz", "d" * 64, 1000))
 
 
-def test_a_shards_identity_covers_parameters_names_labels_and_sources():
-    given = ("p", ("a", "b"), (0, 1), ("x", "y"))
+def test_a_shards_identity_covers_parameters_names_labels_sources_and_which_were_refused():
+    given = {"names": ("a", "b"), "labels": (0, 1), "sources": ("x", "y"), "refused": ()}
     changes = [
-        ("q", *given[1:]),
-        (given[0], ("b", "a"), *given[2:]),
-        (*given[:2], (1, 0), given[3]),
-        (*given[:3], ("x", "z")),
-        ("p", ("ab",), (0, 1), ("x", "y")),
+        {"names": ("b", "a")},
+        {"labels": (1, 0)},
+        {"sources": ("x", "z")},
+        {"names": ("ab",)},
+        {"refused": (1,)},
     ]
-    identities = {shard_identity(*arguments) for arguments in [given, *changes]}
-    assert len(identities) == 6
-    assert shard_identity(*given) in identities
+    identities = {shard_identity("p", **{**given, **change}) for change in [{}, *changes]}
+    identities.add(shard_identity("q", **given))
+    assert len(identities) == 7
+
+
+def test_a_superseded_receipt_stays_readable_for_the_version_that_stands_on_it(folder: DatasetFolder, receipt: Receipt):
+    later = replace(receipt, identity="later", rows=0)
+    write_receipt(folder, receipt)
+    write_receipt(folder, later)
+    assert read_receipt(folder, KEY) == later
+    assert published_receipt(folder, KEY, receipt.identity) == receipt
+    assert published_receipt(folder, KEY, "later") == later
+    with pytest.raises(DamagedDataset, match="is missing: without it the rows cannot be checked"):
+        published_receipt(folder, KEY, "neither")
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_a_shard_is_tried_again_where_an_image_was_refused_for_what_may_pass(
+    reason: Reason, folder: DatasetFolder, receipt: Receipt
+):
+    may_pass = reason in (Reason.MISSING, Reason.CHANGED, Reason.UNREADABLE, Reason.TOO_MUCH_MEMORY)
+    refused = replace(receipt, arrays=(), refused=(Refused(0, "cat/a.jpg", reason, "told"),))
+    write_receipt(folder, refused)
+    assert find_receipt(folder, KEY) == (None if may_pass else refused)
 
 
 def test_receipts_lie_apart_from_objects(folder: DatasetFolder, receipt: Receipt, tmp_path: Path):

@@ -1,0 +1,262 @@
+"""docs/formats.md tells how to read and check what we publish without our code: snippets run, tables are true."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+from blake3 import blake3
+
+from flows.exit_codes import exit_code_of
+from flows.image_job import ImageJob
+from flows.prepare_images import prepare_images
+from storage.datasets import DatasetMark
+from storage.errors import UnreadableRecord
+from storage.parameters import Parameters
+from storage.plans import LISTING_SCHEMA, SHUFFLED_SCHEMA, Plan, PlannedShard, PlanSettings, SourceTree
+from storage.receipts import Receipt, ShardArray, StoredObject
+from storage.records import read_record
+from storage.refused import Refused
+from storage.row_tables import ROWS_SCHEMA
+from storage.versions import Version, VersionShard
+from tests.oracles.conversions import largest_difference
+from tests.oracles.published_rows import expected_square
+
+PAGE = (Path(__file__).parents[1] / "docs" / "formats.md").read_text(encoding="utf-8")
+SNIPPETS = dict(re.findall(r"<!-- run: (\w+) -->\n```python\n(.*?)```", PAGE, re.DOTALL))
+
+ALONE = """
+import pickle, sys
+OURS = {"storage", "tasks", "flows", "training", "dashboard", "tests", "benchmarks"}
+class NotOurs:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in OURS:
+            raise ImportError(f"a snippet must do without {name}")
+sys.meta_path.insert(0, NotOurs())
+space = {}
+exec(compile(sys.stdin.read(), "docs/formats.md", "exec"), space)
+assert not OURS & {name.split(".")[0] for name in sys.modules}
+found = {name: value for name, value in space.items() if type(value).__name__ in ("ndarray", "list", "dict")}
+sys.stdout.buffer.write(pickle.dumps({name: found[name] for name in found if not name.startswith("_")}))
+"""
+
+
+def ran(snippet: str, root: Path, *, then: str = "") -> dict[str, Any]:
+    """Run a snippet of the page in a root, in a process that cannot import our packages; return its variables."""
+    return ran_text(SNIPPETS[snippet] + then, root)
+
+
+def ran_text(text: str, root: Path) -> dict[str, Any]:
+    process = subprocess.run([sys.executable, "-I", "-c", ALONE], cwd=root, input=text.encode(), capture_output=True)
+    assert process.returncode == 0, process.stderr.decode()
+    return pickle.loads(process.stdout)
+
+
+@pytest.fixture(scope="module")
+def root(prefect_api: str, demo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some of the demonstration set as the page calls it: `imagenet`, and `imagenet-bcolz`."""
+    root = tmp_path_factory.mktemp("root")
+    for dataset, array_format in (("imagenet", "hdf5"), ("imagenet-bcolz", "bcolz")):
+        job = ImageJob(
+            source=demo_root / "train",
+            dataset=dataset,
+            slow=root,
+            fast=root,
+            sizes=(48, 24),
+            array_format=array_format,
+            limit=120,
+            rows_per_shard=50,
+            max_refused=1.0,
+            workers=2,
+        )
+        prepare_images(job)
+    return root
+
+
+def published(root: Path, dataset: str) -> tuple[dict[str, Any], pa.Table]:
+    """Return a version and its table of rows, read without our code."""
+    version = json.loads((root / dataset / "versions" / "00000001.json").read_bytes())["body"]
+    return version, parquet.read_table(root / dataset / "objects" / version["table"]["name"])
+
+
+@pytest.mark.parametrize(("snippet", "dataset", "count"), [("h5py", "imagenet", 64), ("bcolz", "imagenet-bcolz", None)])
+def test_the_array_library_alone_reads_the_right_pixels_and_labels(
+    snippet: str, dataset: str, count: int | None, root: Path, demo_root: Path
+):
+    read = ran(snippet, root)
+    version, rows = published(root, dataset)
+    quirks = json.loads((demo_root / "expected.json").read_text())
+    names = rows["name"].to_pylist()[:count]
+    assert read["images"].shape == (len(names), 48, 48, 3)
+    assert len(names) == count or len(names) == version["stored"] > 100
+    for name, pixels in zip(names, read["images"], strict=True):
+        # Compositing over white rounds once in ours, elsewhere in the oracle's.
+        allowed = 1 if quirks.get(name, {}).get("quirk") == "png-alpha" else 0
+        assert largest_difference(pixels, expected_square(demo_root / "train" / name, 48)) <= allowed, name
+    assert read["classes"] == [name.split("/")[0] for name in names]
+    assert np.array_equal(read["labels"], rows["label"].to_numpy()[:count])
+    assert np.array_equal(read["ids"], rows["id"].to_numpy()[:count])
+
+
+def test_the_snippet_for_rows_names_images_that_are_there(root: Path, demo_root: Path):
+    read = ran("rows", root)
+    version, rows = published(root, "imagenet")
+    assert len(read["names"]) == version["stored"]
+    assert all((demo_root / "train" / name).is_file() for name in read["names"])
+    assert [rows["split"][row].as_py() for row in read["held_out"]] == ["valid"] * len(read["held_out"])
+
+
+def test_the_snippet_for_records_reads_every_record_and_finds_a_flipped_bit(root: Path):
+    damage = """
+version = next(dataset.glob("versions/*.json"))
+sound = version.read_bytes()
+missed, tried = [], list(range(0, len(sound), 7))
+for place in tried:
+    version.write_bytes(sound[:place] + bytes([sound[place] ^ 4]) + sound[place + 1 :])
+    try:
+        record_body(version)
+        missed.append(place)
+    except (ValueError, KeyError, TypeError):
+        pass
+version.write_bytes(sound)
+"""
+    read = ran("record", root, then=damage)
+    kinds = {path.split("/")[1] for path in read["bodies"]}
+    assert kinds == {"dataset.json", "versions", "plans", "receipts"}
+    assert len(read["tried"]) > 500
+    assert read["missed"] == []
+
+
+def test_a_record_of_the_next_format_is_refused_as_the_page_says_and_ends_with_2(root: Path, tmp_path: Path):
+    sound = (root / "imagenet" / "dataset.json").read_bytes()
+    body = sound.partition(b',"body":')[2][:-2]
+    head = {"blake3": blake3(b"dataset 2 " + body).hexdigest(), "format": 2, "kind": "dataset"}
+    later = tmp_path / "dataset.json"
+    later.write_bytes(json.dumps(head, separators=(",", ":")).encode()[:-1] + b',"body":' + body + b"}\n")
+    said = re.search(r"(holds a )version (of format 2; .* reads a )version( of format 1\. .*) \| 2 \|", PAGE)
+    assert said
+    message = re.escape("dataset ".join(said.groups()[:2]) + "dataset" + said[3].removesuffix('"'))
+    with pytest.raises(UnreadableRecord, match=message) as raised:
+        read_record(later, "dataset", DatasetMark)
+    assert exit_code_of(raised.value) == 2
+
+
+def test_the_snippet_for_objects_agrees_with_every_digest(root: Path):
+    assert ran("objects", root)["damaged"] == []
+    assert ran("objects", root)["stored"] != []
+    flip = """
+chunk = next((dataset / "objects").glob("24-*/images/data/__0.blp"))
+sound = chunk.read_bytes()
+chunk.write_bytes(sound[:99] + b"x" + sound[100:])
+again = [part["name"] for part in stored if object_digest(dataset / "objects" / part["name"]) != part["digest"]]
+chunk.write_bytes(sound)
+names = [chunk.parts[2]]
+"""
+    read = ran_text(SNIPPETS["objects"].replace('"imagenet"', '"imagenet-bcolz"') + flip, root)
+    assert (read["damaged"], read["again"]) == ([], read["names"])
+
+
+def test_the_rules_of_the_page_give_the_ids_the_order_and_the_splits_on_disk(root: Path):
+    version, rows = published(root, "imagenet")
+    (listing,) = (root / "imagenet" / "plans").glob("*/shuffled.parquet")
+    names = parquet.read_table(listing)["name"].to_pylist()
+    columns = {name: rows[name].to_pylist() for name in ("name", "id", "source", "split", "label")}
+    facts = {"rule": version["parameters"]["split"], "classes": version["classes"], "listed": names, **columns}
+    check = f"""
+facts = {facts!r}
+ids = list(map(row_id, facts["name"]))
+order = sorted(facts["listed"], key=lambda name: shuffle_key(row_id(name), seed=0))
+by_source = [split_of(facts["rule"], source, "") for source in facts["source"]]
+by_class = [split_of(facts["rule"] | {{"by": "class"}}, "", name) for name in facts["classes"]]
+"""
+    read = ran("rules", root, then=check)
+    assert read["ids"] == columns["id"]
+    assert read["order"] == names
+    assert read["by_source"] == columns["split"]
+    assert {"train", "valid", "test"} == set(read["by_class"])
+
+
+def test_the_fingerprints_of_the_page_are_those_on_disk(root: Path):
+    (plan_path,) = (root / "imagenet" / "plans").glob("*/plan.json")
+    table = parquet.read_table(plan_path.with_name("shuffled.parquet"))
+    wanted = ("name", "size", "mtime_ns", "label")
+    check = f"""
+columns = {[table[name].to_pylist() for name in wanted]!r}
+plan = json.loads(Path({str(plan_path)!r}).read_bytes())["body"]
+parameters = fingerprint(plan["settings"]["parameters"])
+keys, identities = [], []
+for shard in plan["shards"]:
+    names, sizes, mtimes, labels = (column[shard["first"] :][: shard["count"]] for column in columns)
+    receipt = json.loads((dataset / "receipts" / (shard["key"] + ".json")).read_bytes())["body"]
+    keys.append((fingerprint([parameters, names, sizes, mtimes, labels]), shard["key"]))
+    refused = [one["position"] for one in receipt["refused"]]
+    found = fingerprint([parameters, names, labels, receipt["sources"], refused])
+    identities.append((found, receipt["identity"]))
+plan_names = [fingerprint(plan)[:32], plan["settings"]["selection"], fingerprint([120, None])]
+"""
+    read = ran("identities", root, then=check)
+    assert len(read["keys"]) == 3
+    assert all(worked_out == stored for worked_out, stored in read["keys"] + read["identities"])
+    assert read["plan_names"][0] == plan_path.parent.name
+    assert read["plan_names"][1] == read["plan_names"][2]
+
+
+RECORDS = {
+    ("dataset", "field"): DatasetMark,
+    ("plan", "field"): Plan,
+    ("plan", "field of `source`"): SourceTree,
+    ("plan", "field of `settings`"): PlanSettings,
+    ("plan", "field of `parameters`"): Parameters,
+    ("plan", "field of one of `shards`"): PlannedShard,
+    ("receipt", "field"): Receipt,
+    ("receipt", "field of one of `arrays`"): ShardArray,
+    ("receipt", "field of an object"): StoredObject,
+    ("receipt", "field of one of `refused`"): Refused,
+    ("version", "field"): Version,
+    ("version", "field of one of `shards`"): VersionShard,
+}
+
+
+def tables_of_page() -> list[tuple[str, str, list[list[str]]]]:
+    """Return each table of the page: the heading above it, its first column's title, and its rows of cells."""
+    heading, tables, rows = "", [], []
+    for line in PAGE.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("#"):
+            heading = line.strip("# ")
+        if not line.startswith("|"):
+            rows = []
+        elif not rows:
+            rows = [cells]
+            tables.append((heading, cells[0], rows))
+        elif set(line) != set("|-"):
+            rows.append(cells)
+    return [(heading, title, rows[1:]) for heading, title, rows in tables]
+
+
+def test_the_page_names_every_field_of_every_record_in_order():
+    documented = {
+        (heading, title): [row[0].strip("`") for row in rows]
+        for heading, title, rows in tables_of_page()
+        if title.startswith("field")
+    }
+    assert documented == {key: [field.name for field in fields(kind)] for key, kind in RECORDS.items()}
+
+
+def test_the_page_names_every_column_of_every_table_with_its_type():
+    listing, shuffled, rows = (
+        [(row[0].strip("`"), row[1]) for row in rows] for _, title, rows in tables_of_page() if title == "column"
+    )
+    assert listing == [(field.name, str(field.type)) for field in LISTING_SCHEMA]
+    assert listing + shuffled == [(field.name, str(field.type)) for field in SHUFFLED_SCHEMA]
+    assert rows == [(field.name, str(field.type)) for field in ROWS_SCHEMA]
