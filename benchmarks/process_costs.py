@@ -18,7 +18,7 @@ from benchmarks.provenance import ROOT
 
 SAMPLE_SECONDS = 0.1
 _PSS = re.compile(rb"^Pss:\s+(\d+) kB", re.MULTILINE)
-_SERVER = (b"prefect.server", b"uvicorn")
+_SERVER = (b"flows.server_process", b"prefect.server", b"uvicorn")
 _OUR_SETTINGS = ("PREFECT_", "IMAGEMILL_")
 
 
