@@ -4,6 +4,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Half of the time the tests wait for processes that they started. By file, since files share their servers.
+PARALLEL := --numprocesses auto --dist loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint bench clean lock runtime develop
 
@@ -14,10 +17,10 @@ demo: runtime ## Prepare the embedded ImageNet-shaped demonstration set, end to 
 	$(BIN)/imagemill demo --root demo --classes 525 --images-per-class 6
 
 test: develop ## Run the tests that each take seconds
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow" $(PARALLEL)
 
 test-all: develop ## Run all tests, those that take minutes too
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 lint: develop ## Check style, types and who imports whom
 	$(BIN)/ruff check

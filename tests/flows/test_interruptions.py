@@ -77,7 +77,7 @@ def uninterrupted(prefect_api: str, demo_root: Path, tmp_path_factory: pytest.Te
     return root
 
 
-@pytest.mark.parametrize("array_format", ["hdf5", "bcolz"])
+@pytest.mark.parametrize("array_format", ["hdf5", pytest.param("bcolz", marks=pytest.mark.slow)])
 def test_three_kills_at_random_end_in_the_version_of_an_uninterrupted_run(
     array_format: str, uninterrupted: Path, demo_root: Path, tmp_path: Path, prefect_api: str
 ):
