@@ -4,8 +4,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-# Half of the time the tests wait for processes that they started. By file, since files share their servers.
-PARALLEL := --numprocesses auto --dist loadfile
+# Half of the time the tests wait for processes that they started.
+PARALLEL := --numprocesses auto --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint bench clean lock runtime develop

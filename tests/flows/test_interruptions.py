@@ -157,6 +157,7 @@ def test_ctrl_c_at_a_terminal_ends_with_75_and_leaves_no_process_behind(demo_roo
     assert psutil.wait_procs(below, timeout=15)[1] == []
 
 
+@pytest.mark.slow
 def test_a_killed_run_takes_its_temporary_server_along(demo_root: Path, tmp_path: Path):
     process = started(demo_root / "train", tmp_path, "")
     wait_for_receipts(tmp_path, process, 1)
