@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from prefect.testing.utilities import prefect_test_harness
 from tasks.ops.demo_set import render_demo_set
 from tasks.ops.demo_spec import DemoSpec
 from tasks.ops.emoji_font import find_emoji_font
+
+# Started in the background by a shell, the tests would inherit an ignored Ctrl-C, and so would what they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The server of the tests sends nothing anywhere.
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
