@@ -73,7 +73,7 @@ def prepare_images(job: ImageJob) -> Outcome:
             max_refused=job.max_refused,
         )
         stage_for_reading(job, version)
-        card = report_version(job.tiers, plan, version, refusals, figures)
+        card = report_version(job.tiers, job.dataset, version, refusals, figures)
     status = "published" if is_new else "unchanged"
     return Outcome(status, job.dataset, version, refusals, figures, card)
 
@@ -168,12 +168,13 @@ def shard_jobs(
 def lots_of(jobs: Iterator[ShardJob], *, images: int) -> Iterator[Lot]:
     """Group shards into lots of at least `images` images, the last one perhaps smaller."""
     lot: list[ShardJob] = []
-    number = 0
+    number = held = 0
     for job in jobs:
         lot.append(job)
-        if sum(map(len, lot)) >= images:
+        held += len(job)
+        if held >= images:
             yield Lot(f"{number:04d}", tuple(lot))
-            lot, number = [], number + 1
+            lot, number, held = [], number + 1, 0
     if lot:
         yield Lot(f"{number:04d}", tuple(lot))
 
@@ -185,5 +186,5 @@ def unchanged(job: ImageJob, folder: DatasetFolder, plan: Plan, current: Version
     stage_for_reading(job, current)
     card = folder.card(current.number)
     if not card.is_file():
-        report_version(job.tiers, plan, current, refusals, nothing)
+        report_version(job.tiers, job.dataset, current, refusals, nothing)
     return Outcome("unchanged", plan.dataset, current, refusals, nothing, card)

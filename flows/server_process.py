@@ -1,21 +1,17 @@
-"""The process of the temporary Prefect server: `python -m flows.server_process PORT`. It dies with its parent."""
+"""Prefect's temporary server, a process that dies with its parent: `python -m flows.server_process PORT PARENT`."""
 
 from __future__ import annotations
 
-import ctypes
-import os
 import signal
 import sys
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+from tasks.ops.parent_death import end_with_parent
 
 
 def main() -> None:
     """Serve Prefect's API on loopback until SIGTERM, or until the process that started this one is gone."""
     port, parent = int(sys.argv[1]), int(sys.argv[2])
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        return  # It died before it could be asked to take this server along.
+    end_with_parent(parent, signal.SIGTERM)
     import uvicorn
 
     # As Prefect starts its own temporary server.

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO
 
 START_SECONDS = 180
@@ -66,11 +66,9 @@ def _wait_until_healthy(server: subprocess.Popen[bytes], port: int, log: IO[byte
     deadline = time.monotonic() + START_SECONDS
     with httpx.Client(trust_env=False, timeout=5) as client:
         while server.poll() is None and time.monotonic() < deadline:
-            try:
+            with suppress(httpx.TransportError):  # It does not listen yet.
                 if client.get(f"http://127.0.0.1:{port}/api/health").status_code == httpx.codes.OK:
                     return
-            except httpx.TransportError:
-                pass  # Not listening yet.
             time.sleep(0.1)
     log.seek(0)
     told = log.read().decode(errors="replace").strip().splitlines()

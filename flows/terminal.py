@@ -15,6 +15,7 @@ from storage.tiers import Tiers
 from storage.versions import Version
 from tasks.ops.dataset_status import DatasetStatus
 from tasks.ops.machine_checks import Finding
+from tasks.ops.prepare_report import SHOWN_REFUSED
 from tasks.ops.version_assembly import Refusals
 
 
@@ -55,7 +56,9 @@ def refused_lines(refusals: Refusals) -> list[str]:
     if not refusals.total:
         return []
     reasons = ", ".join(f"{count} {reason}" for reason, count in refusals.by_reason.items())
-    shown = [f"          {refused.name}  {refused.reason}: {refused.detail}" for refused in refusals.first]
+    shown = [
+        f"          {refused.name}  {refused.reason}: {refused.detail}" for refused in refusals.first[:SHOWN_REFUSED]
+    ]
     if refusals.total > len(shown):
         shown.append(f"          and {refusals.total - len(shown):,} more in that file")
     return [f"refused   {refusals.report} ({reasons})", *shown]

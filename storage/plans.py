@@ -5,7 +5,6 @@ A plan is a folder: `plan.json`, and the listing twice as Parquet, sorted by nam
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,7 +99,7 @@ def write_plan(folder: DatasetFolder, plan: Plan, shuffled: pa.Table) -> Path:
         if not final.is_dir():
             raise
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        remove(partial)
     sync_folder(final.parent)
     return final
 

@@ -41,7 +41,8 @@ class ImageProgress:
         description = f"{self._dataset}: images stored or refused"
         # The types of Prefect's dual functions promise a coroutine too; called from synchronous code it is none.
         self._artifact = cast(
-            "UUID", create_progress_artifact(0.0, key=f"{self._key}-progress", description=description)
+            "UUID",
+            create_progress_artifact(0.0, key=f"{artifact_key(self._dataset)}-progress", description=description),
         )
         self._task = self._bar.add_task(self._dataset, total=self._total, rate=0.0, refused=0)
         self._bar.start()
@@ -83,10 +84,6 @@ class ImageProgress:
     @property
     def images_per_second(self) -> float:
         return self.done / max(self.seconds, 1e-9)
-
-    @property
-    def _key(self) -> str:
-        return artifact_key(self._dataset)
 
     def _update_artifact(self) -> None:
         update_progress_artifact(self._artifact, progress=100.0 * self.done / max(self._total, 1))

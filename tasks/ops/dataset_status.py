@@ -9,7 +9,7 @@ from storage.datasets import find_datasets
 from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
 from storage.plans import read_plan
-from storage.receipts import find_receipt
+from storage.receipts import find_receipt, is_present
 from storage.tiers import Tiers
 from storage.versions import current_version, version_numbers
 
@@ -51,7 +51,8 @@ def dataset_statuses(tiers: Tiers) -> list[DatasetStatus]:
 
 def _status(tiers: Tiers, folder: DatasetFolder) -> DatasetStatus:
     version = current_version(folder)
-    staged = tiers.cache(folder.name).objects if tiers.is_split else None
+    cache = tiers.cache(folder.name)
+    staged = [stored for stored in version.objects if is_present(cache, stored)] if version and tiers.is_split else []
     return DatasetStatus(
         name=folder.name,
         versions=tuple(version_numbers(folder)),
@@ -63,7 +64,7 @@ def _status(tiers: Tiers, folder: DatasetFolder) -> DatasetStatus:
         stored=version.stored if version else 0,
         refused=version.refused if version else 0,
         bytes=version.bytes if version else 0,
-        staged_bytes=sum(o.bytes for o in version.objects if (staged / o.name).exists()) if version and staged else 0,
+        staged_bytes=sum(stored.bytes for stored in staged),
         unfinished=tuple(_unfinished(folder)),
     )
 

@@ -16,6 +16,9 @@ from tasks.ops.class_words import class_word
 from tasks.ops.contact_sheet import contact_sheet
 from tasks.ops.version_assembly import Refusals
 
+SHOWN_REFUSED = 20
+"""Refused images on a card or at the terminal."""
+
 SHEET_IMAGES, SHEET_COLUMNS, SHEET_THUMBNAIL = 48, 12, 80
 
 
@@ -102,7 +105,7 @@ def _refused_text(refusals: Refusals) -> str:
     if not refusals.total:
         return "None."
     table = _table(("reason", "images"), [(reason, f"{count:,}") for reason, count in refusals.by_reason.items()])
-    shown = [(code_span(one.name), f"{one.reason}: {code_span(one.detail)}") for one in refusals.first]
+    shown = [(code_span(one.name), f"{one.reason}: {code_span(one.detail)}") for one in refusals.first[:SHOWN_REFUSED]]
     return f"{table}\n\n{_table(('image', 'why'), shown)}\n\nAll of them: `{refusals.report}`"
 
 

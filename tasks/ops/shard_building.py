@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -78,10 +78,8 @@ def build_shard(job: ShardJob, guard: DecodingGuard) -> Receipt:
         OSError: a disk failed repeatedly.
         DamagedDataset: what was written does not read back.
     """
-    if receipt := find_receipt(job.folder, job.key) or _adopted(job):
-        return receipt
     try:
-        return _built(job, guard)
+        return find_receipt(job.folder, job.key) or _adopted(job) or _built(job, guard)
     except (OSError, RuntimeError) as error:
         if is_disk_full(error):
             raise DiskFull(
@@ -106,10 +104,11 @@ def _adopted(job: ShardJob) -> Receipt | None:
 
 def _built(job: ShardJob, guard: DecodingGuard) -> Receipt:
     started = time.process_time()
+    ids = row_ids(list(job.names))
     sources, refused = [""] * len(job), []
     with ExitStack() as stack:
         source = stack.enter_context(_source(job))
-        arrays = [_SizedArray(job, side, stack) for side in job.parameters.sides]
+        arrays = [_SizedArray(job, side, ids, stack) for side in job.parameters.sides]
         for position in range(len(job)):
             content = _read(job, source, position)
             if not isinstance(content, Refusal):
@@ -119,7 +118,9 @@ def _built(job: ShardJob, guard: DecodingGuard) -> Receipt:
                 refused.append(Refused(position, job.names[position], content.reason, content.detail))
         for array in arrays:
             array.flush()
-    return _sealed(job, arrays, tuple(sources), tuple(refused), started)
+    receipt = _proof(job, arrays, ids, tuple(sources), tuple(refused), started)
+    write_receipt(job.folder, receipt)
+    return receipt
 
 
 def _stored(
@@ -142,38 +143,36 @@ def _stored(
     return None
 
 
-def _sealed(
-    job: ShardJob, arrays: list[_SizedArray], sources: tuple[str, ...], refused: tuple[Refused, ...], started: float
+def _proof(
+    job: ShardJob,
+    arrays: list[_SizedArray],
+    ids: NDArray[np.uint64],
+    sources: tuple[str, ...],
+    refused: tuple[Refused, ...],
+    started: float,
 ) -> Receipt:
-    """Verify, sync and name the objects, and only then write the receipt."""
-    rows = len(job) - len(refused)
-    gaps = {refusal.position for refusal in refused}
-    kept = [name for position, name in enumerate(job.names) if position not in gaps]
-    receipt = Receipt(
+    """Verify, sync and name the objects; return the receipt that may now be written."""
+    gaps = tuple(refusal.position for refusal in refused)
+    rows = len(job) - len(gaps)
+    published = tuple(array.published() for array in arrays) if rows else ()
+    return Receipt(
         key=job.key,
         identity=shard_identity(
-            fingerprint(job.parameters),
-            names=job.names,
-            labels=job.labels,
-            sources=sources,
-            refused=tuple(sorted(gaps)),
+            fingerprint(job.parameters), names=job.names, labels=job.labels, sources=sources, refused=gaps
         ),
         rows=rows,
-        arrays=tuple(array.published() for array in arrays) if rows else (),
-        ids_digest=digest_of(row_ids(kept).tobytes()),
+        arrays=published,
+        ids_digest=digest_of(np.delete(ids, gaps).tobytes()),
         sources=sources,
         refused=refused,
-        cpu_seconds=0.0,
+        cpu_seconds=round(time.process_time() - started, 6),
     )
-    receipt = replace(receipt, cpu_seconds=round(time.process_time() - started, 6))
-    write_receipt(job.folder, receipt)
-    return receipt
 
 
 class _SizedArray:
     """One size of the shard under construction: a writer, and the block of rows that is being filled."""
 
-    def __init__(self, job: ShardJob, side: int, stack: ExitStack) -> None:
+    def __init__(self, job: ShardJob, side: int, ids: NDArray[np.uint64], stack: ExitStack) -> None:
         self._format: ArrayFormat = array_format(job.parameters.array_format)
         self._spec = ArraySpec(side, len(job), self._format.rows_per_chunk(side))
         self._path = job.scratch / f"{job.key}-{side}{self._format.suffix}"
@@ -184,7 +183,7 @@ class _SizedArray:
         self._block = np.empty((self._block_rows(), side, side, 3), np.uint8)
         self._filled = 0
         self._labels = np.asarray(job.labels, np.int64)
-        self._ids = row_ids(list(job.names))
+        self._ids = ids
         self._kept: list[int] = []
         self._crcs: list[int] = []
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,9 +25,8 @@ from storage.versions import Version, VersionShard, version_identity
 from storage.virtual_view import write_virtual_view
 
 FORMAT_WITH_VIEWS = "hdf5"
-
-
-SHOWN_REFUSED = 20
+KEPT_REFUSED = 500
+"""So many refused inputs are kept at hand for pages; the report has every one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +55,33 @@ def receipts_of(folder: DatasetFolder, plan: Plan) -> Iterator[tuple[PlannedShar
 
 def refusals_of(folder: DatasetFolder, plan: Plan) -> Refusals:
     """Return what was refused of a finished plan, the commonest reason first."""
-    counted = Counter(refused.reason.value for refused in refused_of(folder, plan))
-    first = tuple(islice(refused_of(folder, plan), SHOWN_REFUSED))
-    return Refusals(dict(counted.most_common()), first, plan.listed, folder.refused(plan.identity))
+    return _summed(refused_of(folder, plan), plan, folder.refused(plan.identity))
 
 
 def report_refused(folder: DatasetFolder, plan: Plan) -> Refusals:
-    """Write every refused input of a finished plan to a CSV file with name, reason and detail."""
+    """Write every refused input of a finished plan to a CSV file with name, reason and detail; sum them up."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("name", "reason", "detail"))
-    writer.writerows((refused.name, refused.reason, refused.detail) for refused in refused_of(folder, plan))
-    refusals = refusals_of(folder, plan)
+
+    def written() -> Iterator[Refused]:
+        for refused in refused_of(folder, plan):
+            writer.writerow((refused.name, refused.reason, refused.detail))
+            yield refused
+
+    refusals = _summed(written(), plan, folder.refused(plan.identity))
     write_durably(refusals.report, text.getvalue().encode("utf-8"))
     return refusals
+
+
+def _summed(refused: Iterable[Refused], plan: Plan, report: Path) -> Refusals:
+    by_reason: Counter[str] = Counter()
+    first: list[Refused] = []
+    for one in refused:
+        by_reason[one.reason.value] += 1
+        if len(first) < KEPT_REFUSED:
+            first.append(one)
+    return Refusals(dict(by_reason.most_common()), tuple(first), plan.listed, report)
 
 
 def refused_of(folder: DatasetFolder, plan: Plan) -> Iterator[Refused]:

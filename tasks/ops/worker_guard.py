@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 import os
 import resource
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tasks.ops.parent_death import end_with_parent
 from tasks.ops.shard_building import DecodingGuard
 
 DECODE_SECONDS = 60
@@ -20,7 +20,6 @@ DECODE_SECONDS = 60
 MEMORY_BYTES = 3 * 1024**3
 """Private memory that a worker may take; an image at the limit of 50 megapixels needs about 1 GB."""
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _IDLE = -1
 _NOTE = struct.Struct("<qq")
 """The position of the input being decoded, and the process that decodes it."""
@@ -63,9 +62,7 @@ def limit_worker(parent: int) -> None:
     Ctrl-C is that process's to handle. When it is killed, the kernel ends its workers too: the next run starts
     over at their shards, and must not meet them there.
     """
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)  # It died before it could be asked to take this worker along.
+    end_with_parent(parent, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     ceiling = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)

@@ -21,12 +21,13 @@ from storage.array_formats import ArraySpec, array_format
 from storage.datasets import create_dataset
 from storage.layout import DatasetFolder
 from storage.objects import store_object
-from storage.parameters import Parameters, SplitRule
+from storage.parameters import Parameters
 from storage.parquet import write_table
 from storage.receipts import Receipt, ShardArray, StoredObject, write_receipt
 from storage.row_tables import rows_table
 from storage.tiers import Tiers
 from storage.versions import Version, VersionShard, current_version, publish
+from tests.examples import PARAMETERS
 
 # ---- Oracles
 
@@ -115,17 +116,7 @@ def fresh() -> Iterator[Callable[[], Path]]:
 
 @pytest.fixture
 def parameters() -> Parameters:
-    return Parameters(
-        sides=(8, 4),
-        array_format="hdf5",
-        fidelity="exact",
-        interpolation="bilinear",
-        max_pixels=50_000_000,
-        max_scans=64,
-        colour_policy=("alpha over white",),
-        split=SplitRule("source", valid=0.25, test=0.25),
-        libraries=(("pillow", "12.0"),),
-    )
+    return PARAMETERS
 
 
 @pytest.fixture

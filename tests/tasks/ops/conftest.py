@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from PIL import Image
 
 from storage.datasets import create_dataset
 from storage.layout import DatasetFolder
-from storage.parameters import Parameters, SplitRule
+from storage.parameters import Parameters
 from storage.plans import Plan, PlanSettings, SourceTree, write_plan
 from storage.tiers import Tiers
 from storage.versions import Version, publish
@@ -25,6 +25,7 @@ from tasks.ops.listing import list_class_folders
 from tasks.ops.planning import make_plan
 from tasks.ops.shard_building import DecodingGuard, ShardJob, build_shard
 from tasks.ops.version_assembly import draft_version
+from tests.examples import PARAMETERS
 from tests.oracles.conversions import encoded
 
 SIDES = (16, 8)
@@ -52,17 +53,7 @@ def slow_image() -> bytes:
 
 @pytest.fixture
 def parameters() -> Parameters:
-    return Parameters(
-        sides=SIDES,
-        array_format="hdf5",
-        fidelity="exact",
-        interpolation="bilinear",
-        max_pixels=50_000_000,
-        max_scans=64,
-        colour_policy=("alpha over white",),
-        split=SplitRule("source", valid=0.25, test=0.25),
-        libraries=(("pillow", "12.0"),),
-    )
+    return replace(PARAMETERS, sides=SIDES)
 
 
 @pytest.fixture

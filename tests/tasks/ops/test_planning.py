@@ -11,21 +11,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from storage.parameters import Parameters, SplitRule
+from storage.parameters import SplitRule
 from storage.plans import LISTING_SCHEMA, Plan, PlanSettings, SourceTree
 from tasks.ops.planning import Former, class_names, make_plan, needed_bytes, predecessors, same_listing
+from tests.examples import PARAMETERS
 
-PARAMETERS = Parameters(
-    sides=(8, 4),
-    array_format="hdf5",
-    fidelity="exact",
-    interpolation="bilinear",
-    max_pixels=50_000_000,
-    max_scans=64,
-    colour_policy=("alpha over white",),
-    split=SplitRule("source", valid=0.25, test=0.25),
-    libraries=(("pillow", "12.0"),),
-)
 SETTINGS = PlanSettings(PARAMETERS, seed=0, rows_per_shard=4, selection="everything")
 
 Names = set[tuple[int, int]]
