@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from flows.command_options import Fast, Json, Slow, reported_errors
 
 # Set before Prefect is imported: a person at the terminal wants the bar, not the engine's log, and no telemetry.
 os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
@@ -31,10 +30,6 @@ app = typer.Typer(
     epilog="Exit codes: 0 done or nothing to do; 1 damage or a failed check; 2 bad usage or input; "
     "11 another run holds the dataset; 74 disk full or I/O error; 75 interrupted, run again to continue.",
 )
-
-Slow = Annotated[Path | None, typer.Option("--slow", help="Root on the large disk [IMAGEMILL_SLOW, imagemill.toml]")]
-Fast = Annotated[Path | None, typer.Option("--fast", help="Root on the quick disk [IMAGEMILL_FAST, imagemill.toml]")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines")]
 
 
 @app.command(
@@ -174,44 +169,6 @@ def demo(
         with prefect_server():
             result = run_demo(job)
         print_demo(result, as_json=as_json)
-
-
-@contextmanager
-def reported_errors(as_json: bool) -> Iterator[None]:
-    """Turn an error that means something to the user into one sentence and its exit code."""
-    from flows.exit_codes import exit_code_of
-
-    previous = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        yield
-    except (Exception, KeyboardInterrupt) as error:
-        code = exit_code_of(error)
-        if code is None:
-            raise
-        message = error_text(error)
-        if as_json:
-            typer.echo(json.dumps({"error": message, "exit_code": int(code)}))
-        else:
-            typer.echo(f"error: {message}", err=True)
-        raise typer.Exit(int(code)) from error
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
-def error_text(error: BaseException) -> str:
-    """Return what went wrong as one line; pydantic's many lines become one for each wrong field."""
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted; what was finished is kept, run the same command again to continue"
-    from pydantic import ValidationError
-
-    if isinstance(error, ValidationError):
-        fields = [(".".join(map(str, item["loc"])), item["msg"]) for item in error.errors()]
-        return "; ".join(f"{field}: {message}" if field else message for field, message in fields)
-    return str(error)
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,26 +11,25 @@ from prefect import flow
 
 from flows.image_job import ImageJob
 from storage.datasets import create_dataset
-from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
 from storage.locking import dataset_lock
-from storage.plans import Plan, PlannedShard, PlanSettings, SourceTree, read_plan, read_shuffled
-from storage.receipts import find_receipt, is_present
+from storage.plans import Plan, SourceTree
+from storage.receipts import find_receipt
 from storage.scratch import scratch_folder
 from storage.tiers import require_space
 from storage.versions import Version, current_version
 from tasks.images import Lot, build_lot, list_images, plan_images, publish_version, stage_version
 from tasks.ops.decode import COLOUR_POLICY
+from tasks.ops.former_version import former_of, is_whole
 from tasks.ops.pixel_libraries import pixel_libraries
 from tasks.ops.planning import Former, needed_bytes, predecessors, same_listing
 from tasks.ops.prepare_report import BuildFigures
 from tasks.ops.selection import read_manifest
 from tasks.ops.shard_building import ShardJob
+from tasks.ops.shard_jobs import shard_jobs
 from tasks.ops.version_assembly import Refusals, refusals_of
 from tasks.progress import ImageProgress
 from tasks.reports import report_version
-
-logger = logging.getLogger(__name__)
 
 IMAGES_PER_LOT = 30_000
 """For each worker: about a minute of work, beside which the cost of a Prefect task is nothing."""
@@ -97,30 +95,6 @@ def open_dataset(job: ImageJob) -> DatasetFolder:
         raise ValueError(f"the root {job.slow} cannot be written: {error}; choose another folder") from error
 
 
-def former_of(folder: DatasetFolder, current: Version | None, settings: PlanSettings) -> Former | None:
-    """Return what the current version was planned from, if a plan with `settings` may build on it."""
-    if current is None:
-        return None
-    try:
-        plan = read_plan(folder, current.plan)
-        shuffled = read_shuffled(folder, current.plan)
-    except (DamagedDataset, FileNotFoundError) as error:
-        # Receipts still say what is done; only the arrangement of former shards is lost.
-        logger.warning("planning afresh, the plan of version %d is lost: %s", current.number, error)
-        return None
-    return Former(plan, shuffled) if plan.settings == settings else None
-
-
-def is_whole(folder: DatasetFolder, version: Version) -> bool:
-    """Tell whether every object and receipt of a version is on disk; the objects' content is for `verify`."""
-    receipts = (find_receipt(folder, shard.key) for shard in version.shards)
-    proved = all(
-        receipt is not None and receipt.identity == shard.identity
-        for receipt, shard in zip(receipts, version.shards, strict=True)
-    )
-    return proved and all(is_present(folder, stored) for stored in version.objects)
-
-
 def stage_for_reading(job: ImageJob, version: Version) -> None:
     """Copy what the fast root lacks of a version, if the job wants it there."""
     if job.access == "random" and job.tiers.is_split:
@@ -138,31 +112,6 @@ def build_missing(
         for lot in lots_of(jobs, images=IMAGES_PER_LOT * job.workers):
             build_lot(lot, job.workers, on_receipt=progress.add)
     return BuildFigures(progress.done, progress.seconds, progress.cpu_seconds)
-
-
-def shard_jobs(
-    folder: DatasetFolder,
-    plan: Plan,
-    shuffled: pa.Table,
-    shards: tuple[PlannedShard, ...],
-    former_keys: dict[str, str],
-    scratch: Path,
-) -> Iterator[ShardJob]:
-    """Yield what a worker needs to know to build each of `shards`."""
-    for shard in shards:
-        rows = shuffled.slice(shard.first, shard.count)
-        yield ShardJob(
-            folder=folder,
-            scratch=scratch,
-            source=Path(plan.source.root),
-            parameters=plan.settings.parameters,
-            key=shard.key,
-            names=tuple(rows["name"].to_pylist()),
-            labels=tuple(rows["label"].to_pylist()),
-            sizes=tuple(rows["size"].to_pylist()),
-            mtimes_ns=tuple(rows["mtime_ns"].to_pylist()),
-            predecessor=former_keys.get(shard.key),
-        )
 
 
 def lots_of(jobs: Iterator[ShardJob], *, images: int) -> Iterator[Lot]:

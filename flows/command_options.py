@@ -1,0 +1,54 @@
+"""What all commands share: the options that name the roots, and errors as one sentence with an exit code."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Slow = Annotated[Path | None, typer.Option("--slow", help="Root on the large disk [IMAGEMILL_SLOW, imagemill.toml]")]
+Fast = Annotated[Path | None, typer.Option("--fast", help="Root on the quick disk [IMAGEMILL_FAST, imagemill.toml]")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines")]
+
+
+@contextmanager
+def reported_errors(as_json: bool) -> Iterator[None]:
+    """Turn an error that means something to the user into one sentence and its exit code."""
+    from flows.exit_codes import exit_code_of
+
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:
+        code = exit_code_of(error)
+        if code is None:
+            raise
+        message = error_text(error)
+        if as_json:
+            typer.echo(json.dumps({"error": message, "exit_code": int(code)}))
+        else:
+            typer.echo(f"error: {message}", err=True)
+        raise typer.Exit(int(code)) from error
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def error_text(error: BaseException) -> str:
+    """Return what went wrong as one line; pydantic's many lines become one for each wrong field."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; what was finished is kept, run the same command again to continue"
+    from pydantic import ValidationError
+
+    if isinstance(error, ValidationError):
+        fields = [(".".join(map(str, item["loc"])), item["msg"]) for item in error.errors()]
+        return "; ".join(f"{field}: {message}" if field else message for field, message in fields)
+    return str(error)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
