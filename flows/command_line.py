@@ -13,7 +13,9 @@ from typing import Annotated
 
 import typer
 
-from flows.command_options import Fast, Json, Slow, reported_errors
+from flows.command_options import Fast, FastBudget, Json, Slow, reported_errors
+from flows.integrity_commands import add_integrity_commands
+from flows.staging_commands import add_staging_commands
 
 # Set before Prefect is imported: a person at the terminal wants the bar, not the engine's log, and no telemetry.
 os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
@@ -40,6 +42,7 @@ def prepare(
     dataset: Annotated[str, typer.Option(help="Name of the dataset below the roots")],
     slow: Slow = None,
     fast: Fast = None,
+    fast_budget: FastBudget = None,
     size: Annotated[list[int], typer.Option(help="Side in pixels; repeat it, one decode feeds all sizes")] = [224],  # noqa: B006
     format: Annotated[str, typer.Option(help="hdf5 or bcolz")] = "hdf5",
     fidelity: Annotated[str, typer.Option(help="exact as torchvision, or fast")] = "exact",
@@ -59,19 +62,21 @@ def prepare(
 ) -> None:
     """Resize and crop a folder of images into published arrays."""
     with reported_errors(as_json):
-        from flows.image_job import ImageJob, default_workers
+        from flows.image_job import ImageJob
         from flows.prepare_images import prepare_images
         from flows.roots import chosen_tiers
         from flows.temporary_server import prefect_server
         from flows.terminal import print_outcome
+        from tasks.ops.shard_pool import default_workers
 
-        tiers = chosen_tiers(slow, fast)
+        tiers = chosen_tiers(slow, fast, fast_budget=fast_budget)
         job = ImageJob.model_validate(
             {
                 "source": source,
                 "dataset": dataset,
                 "slow": tiers.slow,
                 "fast": tiers.fast,
+                "fast_budget": tiers.fast_budget,
                 "sizes": size,
                 "array_format": format,
                 "fidelity": fidelity,
@@ -114,15 +119,16 @@ def show(
 
 
 @app.command(epilog="Example: imagemill status --slow /hdd --fast /ssd --json")
-def status(slow: Slow = None, fast: Fast = None, as_json: Json = False) -> None:
+def status(slow: Slow = None, fast: Fast = None, fast_budget: FastBudget = None, as_json: Json = False) -> None:
     """List datasets: versions, rows, refused, bytes, and receipts of unfinished runs."""
     with reported_errors(as_json):
         from flows.roots import chosen_tiers
         from flows.terminal import print_statuses
+        from storage.staging import fast_usage
         from tasks.ops.dataset_status import dataset_statuses
 
-        tiers = chosen_tiers(slow, fast)
-        print_statuses(dataset_statuses(tiers), tiers, as_json=as_json)
+        tiers = chosen_tiers(slow, fast, fast_budget=fast_budget)
+        print_statuses(dataset_statuses(tiers), fast_usage(tiers), tiers, as_json=as_json)
 
 
 @app.command(epilog="Example: imagemill doctor --slow /hdd --fast /ssd")
@@ -152,9 +158,9 @@ def demo(
     """Draw a small ImageNet-shaped set and prepare it: the whole way, offline."""
     with reported_errors(as_json):
         from flows.demo import DemoJob, run_demo
-        from flows.image_job import default_workers
         from flows.temporary_server import prefect_server
         from flows.terminal import print_demo
+        from tasks.ops.shard_pool import default_workers
 
         job = DemoJob.model_validate(
             {
@@ -169,6 +175,10 @@ def demo(
         with prefect_server():
             result = run_demo(job)
         print_demo(result, as_json=as_json)
+
+
+add_integrity_commands(app)
+add_staging_commands(app)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,17 +14,24 @@ import typer
 
 Slow = Annotated[Path | None, typer.Option("--slow", help="Root on the large disk [IMAGEMILL_SLOW, imagemill.toml]")]
 Fast = Annotated[Path | None, typer.Option("--fast", help="Root on the quick disk [IMAGEMILL_FAST, imagemill.toml]")]
+FastBudget = Annotated[
+    str | None,
+    typer.Option(help="What copies may take there, e.g. 200GB [IMAGEMILL_FAST_BUDGET, imagemill.toml]"),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines")]
+
+OUR_PACKAGES = ("flows", "storage", "tasks")
 
 
 @contextmanager
 def reported_errors(as_json: bool) -> Iterator[None]:
-    """Turn an error that means something to the user into one sentence and its exit code."""
+    """Turn an error that means something to the user into one sentence and its exit code; tell warnings as well."""
     from flows.exit_codes import exit_code_of
 
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        yield
+        with _told_warnings():
+            yield
     except (Exception, KeyboardInterrupt) as error:
         code = exit_code_of(error)
         if code is None:
@@ -48,6 +56,27 @@ def error_text(error: BaseException) -> str:
         fields = [(".".join(map(str, item["loc"])), item["msg"]) for item in error.errors()]
         return "; ".join(f"{field}: {message}" if field else message for field, message in fields)
     return str(error)
+
+
+class _WarningLines(logging.Handler):
+    """Prints warnings, and nothing else, to standard error: errors are told when the command ends."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno == logging.WARNING:
+            typer.echo(f"warning: {record.getMessage()}", err=True)
+
+
+@contextmanager
+def _told_warnings() -> Iterator[None]:
+    """Tell what our own packages warn of: Prefect's log, which would, is silent at the terminal."""
+    handler = _WarningLines(logging.WARNING)
+    for name in OUR_PACKAGES:
+        logging.getLogger(name).addHandler(handler)
+    try:
+        yield
+    finally:
+        for name in OUR_PACKAGES:
+            logging.getLogger(name).removeHandler(handler)
 
 
 def _interrupt(number: int, frame: object) -> None:

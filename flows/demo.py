@@ -10,12 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from flows.image_job import ImageJob, default_workers
+from flows.image_job import ImageJob
 from flows.prepare_images import Outcome, prepare_images
 from storage.tiers import Tiers
 from tasks.ops.demo_set import DemoSummary, render_demo_set
 from tasks.ops.demo_spec import DemoSpec
 from tasks.ops.emoji_font import find_emoji_font
+from tasks.ops.shard_pool import default_workers
 
 ROWS_PER_SHARD = 256
 

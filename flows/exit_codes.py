@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from storage.errors import DatasetError, DatasetLocked, DiskFull, NotEnoughSpace, UnknownDataset, UnreadableRecord
+from storage.errors import (
+    DatasetError,
+    DatasetLocked,
+    DiskFailed,
+    DiskFull,
+    NotEnoughSpace,
+    SourceFailed,
+    UnknownDataset,
+    UnreadableRecord,
+)
 
 
 class ExitCode(IntEnum):
@@ -21,6 +30,8 @@ class ExitCode(IntEnum):
 _BY_TYPE: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (DatasetLocked, ExitCode.LOCKED),
     (DiskFull, ExitCode.DISK),
+    (DiskFailed, ExitCode.DISK),
+    (SourceFailed, ExitCode.DISK),
     (NotEnoughSpace, ExitCode.BAD_INPUT),
     (UnknownDataset, ExitCode.BAD_INPUT),
     (UnreadableRecord, ExitCode.BAD_INPUT),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,14 +13,10 @@ from storage.parameters import Parameters, SplitRule
 from storage.plans import PlanSettings
 from storage.records import fingerprint
 from storage.tiers import Access, Tiers
+from tasks.ops.shard_pool import default_workers
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 MAX_SIDE = 4096
-
-
-def default_workers() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 class ImageJob(BaseModel):
@@ -33,6 +28,9 @@ class ImageJob(BaseModel):
     dataset: Annotated[str, Field(description="Name of the dataset below the roots")]
     slow: Annotated[Path, Field(description="Root on the large disk, where everything is published")]
     fast: Annotated[Path, Field(description="Root on the quick disk, for copies read at random; may equal slow")]
+    fast_budget: Annotated[
+        int | None, Field(ge=1, description="Bytes that copies may take on the fast root; by default what is free")
+    ] = None
     sizes: Annotated[
         tuple[Annotated[int, Field(ge=1, le=MAX_SIDE)], ...],
         Field(min_length=1, description="Sides of the squares in pixels; one decode feeds all"),
@@ -84,7 +82,7 @@ class ImageJob(BaseModel):
 
     @property
     def tiers(self) -> Tiers:
-        return Tiers(self.slow, self.fast)
+        return Tiers(self.slow, self.fast, self.fast_budget)
 
     def plan_settings(
         self,

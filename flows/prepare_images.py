@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,16 @@ import pyarrow as pa
 from prefect import flow
 
 from flows.image_job import ImageJob
+from flows.run_log import run_log
 from storage.datasets import create_dataset
+from storage.errors import named_disk_errors
 from storage.layout import DatasetFolder
 from storage.locking import dataset_lock
 from storage.plans import Plan, SourceTree
-from storage.receipts import find_receipt
+from storage.receipts import Receipt, find_receipt
 from storage.scratch import scratch_folder
-from storage.tiers import require_space
+from storage.space import reserved
+from storage.spares import ensure_spare
 from storage.versions import Version, current_version
 from tasks.images import Lot, build_lot, list_images, plan_images, publish_version, stage_version
 from tasks.ops.decode import COLOUR_POLICY
@@ -24,12 +28,15 @@ from tasks.ops.former_version import former_of, is_whole
 from tasks.ops.pixel_libraries import pixel_libraries
 from tasks.ops.planning import Former, needed_bytes, predecessors, same_listing
 from tasks.ops.prepare_report import BuildFigures
+from tasks.ops.publication import card_of
+from tasks.ops.refusal_report import Refusals, refusals_of
 from tasks.ops.selection import read_manifest
 from tasks.ops.shard_building import ShardJob
 from tasks.ops.shard_jobs import shard_jobs
-from tasks.ops.version_assembly import Refusals, refusals_of
 from tasks.progress import ImageProgress
 from tasks.reports import report_version
+
+logger = logging.getLogger(__name__)
 
 IMAGES_PER_LOT = 30_000
 """For each worker: about a minute of work, beside which the cost of a Prefect task is nothing."""
@@ -51,7 +58,12 @@ class Outcome:
 def prepare_images(job: ImageJob) -> Outcome:
     """List, shuffle, resize and publish the images of `job.source`; do nothing when nothing changed."""
     folder = open_dataset(job)
-    with dataset_lock(folder), scratch_folder(folder) as scratch:
+    with (
+        run_log(folder, "prepare"),
+        named_disk_errors(folder.path, doing=f"{job.dataset} was prepared"),
+        dataset_lock(folder),
+        scratch_folder(folder) as scratch,
+    ):
         manifest = read_manifest(job.manifest) if job.manifest else None
         source = SourceTree(str(job.source.absolute()), str(job.labels.absolute()) if job.labels else None)
         settings = job.plan_settings(manifest, colour_policy=COLOUR_POLICY, libraries=pixel_libraries())
@@ -59,21 +71,24 @@ def prepare_images(job: ImageJob) -> Outcome:
         current = current_version(folder)
         former = former_of(folder, current, settings)
         if current and former and same_listing(listing, former) and is_whole(folder, current):
-            return unchanged(job, folder, former.plan, current)
+            return unchanged(job, folder, former.plan, current, scratch)
         plan, shuffled = plan_images(folder, listing, former, source=source, settings=settings)
         figures = build_missing(job, folder, plan, shuffled, former, scratch)
-        version, is_new, refusals = publish_version(
-            folder,
+        published = publish_version(
+            job.tiers,
             plan,
             shuffled,
-            scratch,
+            scratch=scratch,
             built_on=current.number if current else None,
             max_refused=job.max_refused,
+            figures=figures,
         )
+        version, card = published.version, card_of(folder, published.version)
+        logger.info("version %d: %d stored, %d refused", version.number, version.stored, version.refused)
         stage_for_reading(job, version)
-        card = report_version(job.tiers, job.dataset, version, refusals, figures)
-    status = "published" if is_new else "unchanged"
-    return Outcome(status, job.dataset, version, refusals, figures, card)
+        report_version(job.dataset, card, published.refusals)
+    status = "published" if published.is_new else "unchanged"
+    return Outcome(status, job.dataset, version, published.refusals, figures, card)
 
 
 def open_dataset(job: ImageJob) -> DatasetFolder:
@@ -106,11 +121,19 @@ def build_missing(
 ) -> BuildFigures:
     """Build the shards that have no receipt, lot by lot, and tell what it took."""
     missing = tuple(shard for shard in plan.shards if find_receipt(folder, shard.key) is None)
-    require_space(folder.path, needed_bytes(plan, missing), purpose=f"the arrays of {job.dataset}")
+    logger.info("%d images in %d shards, %d of them to build", plan.listed, len(plan.shards), len(missing))
     jobs = shard_jobs(folder, plan, shuffled, missing, predecessors(plan, shuffled, former), scratch)
-    with ImageProgress(job.dataset, sum(shard.count for shard in missing)) as progress:
+    with (
+        reserved(job.slow, needed_bytes(plan, missing), purpose=f"the arrays of {job.dataset}") as room,
+        ImageProgress(job.dataset, sum(shard.count for shard in missing)) as progress,
+    ):
+
+        def on_receipt(receipt: Receipt) -> None:
+            progress.add(receipt)
+            room.spend(receipt.bytes)
+
         for lot in lots_of(jobs, images=IMAGES_PER_LOT * job.workers):
-            build_lot(lot, job.workers, on_receipt=progress.add)
+            build_lot(lot, job.workers, on_receipt=on_receipt)
     return BuildFigures(progress.done, progress.seconds, progress.cpu_seconds)
 
 
@@ -128,12 +151,11 @@ def lots_of(jobs: Iterator[ShardJob], *, images: int) -> Iterator[Lot]:
         yield Lot(f"{number:04d}", tuple(lot))
 
 
-def unchanged(job: ImageJob, folder: DatasetFolder, plan: Plan, current: Version) -> Outcome:
-    """Return the outcome of a run that found nothing to build; a card or copies that are missing are made."""
-    nothing = BuildFigures(0, 0.0, 0.0)
-    refusals = refusals_of(folder, plan)
+def unchanged(job: ImageJob, folder: DatasetFolder, plan: Plan, current: Version, scratch: Path) -> Outcome:
+    """Return the outcome of a run that found nothing to build; a spare or copies that are missing are made."""
+    logger.info("nothing to do, version %d holds these images", current.number)
+    refusals = refusals_of(folder, plan, report=folder.objects / current.report.name)
+    ensure_spare(folder, current, scratch)
     stage_for_reading(job, current)
-    card = folder.card(current.number)
-    if not card.is_file():
-        report_version(job.tiers, job.dataset, current, refusals, nothing)
-    return Outcome("unchanged", plan.dataset, current, refusals, nothing, card)
+    nothing = BuildFigures(0, 0.0, 0.0)
+    return Outcome("unchanged", plan.dataset, current, refusals, nothing, card_of(folder, current))

@@ -28,7 +28,12 @@ def prefect_server() -> Iterator[None]:
     Raises:
         TimeoutError: the temporary server did not start.
     """
-    from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
+    from prefect.settings import (
+        PREFECT_API_URL,
+        PREFECT_LOGGING_TO_API_ENABLED,
+        get_current_settings,
+        temporary_settings,
+    )
 
     settings = get_current_settings()
     if settings.api.url:
@@ -48,7 +53,10 @@ def prefect_server() -> Iterator[None]:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, process_group=0)
         try:
             _wait_until_healthy(server, port, log)
-            with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{port}/api"}):
+            # Logs would be sent every two seconds, the last after the server is gone, with a minute of retries.
+            with temporary_settings(
+                {PREFECT_API_URL: f"http://127.0.0.1:{port}/api", PREFECT_LOGGING_TO_API_ENABLED: False}
+            ):
                 yield
         finally:
             _stop(server)

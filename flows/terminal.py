@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows.demo import DemoResult
-from flows.prepare_images import Outcome
+from storage.staging import FastUsage
 from storage.tiers import Tiers
 from storage.versions import Version
 from tasks.ops.dataset_status import DatasetStatus
 from tasks.ops.machine_checks import Finding
 from tasks.ops.prepare_report import SHOWN_REFUSED
-from tasks.ops.version_assembly import Refusals
+from tasks.ops.refusal_report import Refusals
+
+if TYPE_CHECKING:
+    # These import Prefect, which takes a second, and most commands need none of it.
+    from flows.demo import DemoResult
+    from flows.prepare_images import Outcome
 
 
 def print_outcome(outcome: Outcome, tiers: Tiers, *, as_json: bool) -> None:
@@ -107,10 +111,11 @@ def print_table(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]
     console.print(table) if console.is_terminal else Console(width=200).print(table)
 
 
-def print_statuses(statuses: list[DatasetStatus], tiers: Tiers, *, as_json: bool) -> None:
-    """List the datasets below the roots, and the runs that did not finish."""
+def print_statuses(statuses: list[DatasetStatus], usage: FastUsage, tiers: Tiers, *, as_json: bool) -> None:
+    """List the datasets below the roots, the runs that did not finish, and what copies take on the fast root."""
     if as_json:
-        typer.echo(as_text({"slow": tiers.slow, "fast": tiers.fast, "datasets": statuses}))
+        facts = {"slow": tiers.slow, "fast": tiers.fast, "datasets": statuses, "fast_usage": usage}
+        typer.echo(as_text(facts))
         return
     if not statuses:
         typer.echo(f"no dataset below {tiers.slow}; make one with: imagemill prepare SOURCE --dataset NAME")
@@ -123,6 +128,17 @@ def print_statuses(statuses: list[DatasetStatus], tiers: Tiers, *, as_json: bool
                 f"{status.name}: an unfinished run has receipts for {plan.built} of {plan.shards} shards "
                 f"({plan.listed:,} images); the same prepare command continues it"
             )
+    if tiers.is_split:
+        typer.echo(fast_line(usage))
+
+
+def fast_line(usage: FastUsage) -> str:
+    """Return what copies take on the fast root, and what is left there, as one line."""
+    budget = f"{usage.budget / 1e6:,.1f} MB" if usage.budget is not None else "none"
+    return (
+        f"fast root {usage.root}: {usage.used / 1e6:,.1f} MB used, budget {budget}, "
+        f"{usage.free / 1e6:,.1f} MB free on the disk, {usage.pinned / 1e6:,.1f} MB held by readers"
+    )
 
 
 def _status_row(status: DatasetStatus) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage.errors import UnknownDataset
 from storage.layout import NAME_PATTERN, PARTS, DatasetFolder
 from storage.records import create_record, read_record
 
@@ -24,11 +25,29 @@ def create_dataset(root: Path, name: str) -> DatasetFolder:
         UnreadableRecord: another version of this code made it.
     """
     folder = DatasetFolder.below(root, name)
-    for part in PARTS:
-        (folder.path / part).mkdir(parents=True, exist_ok=True)
+    make_parts(folder)
     if not create_record(folder.marker, "dataset", DatasetMark(name, "images")):
         read_record(folder.marker, "dataset", DatasetMark)
     return folder
+
+
+def existing_dataset(root: Path, name: str) -> DatasetFolder:
+    """Return the folder of the dataset `name`.
+
+    Raises:
+        UnknownDataset: there is none; the message lists those that exist.
+    """
+    folder = DatasetFolder.below(root, name)
+    if not folder.path.is_dir():
+        known = ", ".join(found.name for found in find_datasets(root)) or "none"
+        raise UnknownDataset(f"{root} has no dataset {name!r}; it has: {known}", path=root)
+    return folder
+
+
+def make_parts(folder: DatasetFolder) -> None:
+    """Make the folders of a dataset that are not there."""
+    for part in PARTS:
+        (folder.path / part).mkdir(parents=True, exist_ok=True)
 
 
 def find_datasets(root: Path) -> list[DatasetFolder]:

@@ -6,6 +6,8 @@ DatasetError
 ├── UnreadableRecord                   written by another version of this code
 ├── NotEnoughSpace      (OSError)      seen before the run: the disk cannot hold the plan
 ├── DiskFull            (OSError)      met in the middle of a run
+├── DiskFailed          (OSError)      the disk answered with an I/O error, or may not be written any more
+├── SourceFailed        (OSError)      the disk of the images cannot be read
 ├── DatasetLocked                      another run holds the dataset
 ├── TooManyRefused                     more bad inputs than the job allows
 ├── ShardCrashed                       a worker died twice while it wrote, not while it decoded
@@ -15,10 +17,38 @@ DatasetError
 from __future__ import annotations
 
 import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_FAILING = frozenset({errno.EIO, errno.EROFS, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT})
 
 
 class DatasetError(Exception):
-    """Whatever went wrong with a dataset on disk."""
+    """Whatever went wrong with a dataset on disk.
+
+    The message says it all to a person. The keywords repeat it for programs: where (`path`), what was needed or
+    expected and what there is (`need`, `have`; bytes where they are numbers), and what to do (`remedy`).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: Path | None = None,
+        need: str | int | None = None,
+        have: str | int | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message if remedy is None else f"{message}. {remedy[0].upper()}{remedy[1:]}")
+        self.path, self.need, self.have, self.remedy = path, need, have, remedy
+
+    @property
+    def facts(self) -> dict[str, str | int]:
+        """Return the keywords that were given, a path as text."""
+        named = {"path": self.path, "need": self.need, "have": self.have, "remedy": self.remedy}
+        return {name: value if isinstance(value, int) else str(value) for name, value in named.items() if value}
 
 
 class UnknownDataset(DatasetError, LookupError):
@@ -41,6 +71,14 @@ class DiskFull(DatasetError, OSError):
     """The disk filled up during the run; what has a receipt is kept, and the next run goes on from there."""
 
 
+class DiskFailed(DatasetError, OSError):
+    """The disk of a root answered with an error that is not for lack of space."""
+
+
+class SourceFailed(DatasetError, OSError):
+    """The disk of the images failed repeatedly. That is never an image's fault, and ends the run."""
+
+
 class DatasetLocked(DatasetError):
     """Another run is building this dataset; the message says which process on which host."""
 
@@ -55,6 +93,37 @@ class ShardCrashed(DatasetError):
 
 class VersionConflict(DatasetError):
     """Another run published different content under the version number that this one wanted."""
+
+
+@contextmanager
+def named_disk_errors(folder: Path, *, doing: str) -> Iterator[None]:
+    """Turn what the kernel, h5py and bcolz raise when a disk fails below `folder` into an error that says what to do.
+
+    Raises:
+        DiskFull: a disk or a quota is full.
+        DiskFailed: the disk cannot be read or written.
+    """
+    try:
+        yield
+    except DatasetError:
+        raise
+    except (OSError, RuntimeError) as error:
+        kept = "What was finished is kept"
+        if is_disk_full(error):
+            raise DiskFull(
+                f"{folder}: the disk is full, or a quota is, while {doing}. {kept}",
+                path=folder,
+                have=shutil.disk_usage(folder).free,
+                remedy="free some space and run the same command again",
+            ) from error
+        if isinstance(error, OSError) and error.errno in _FAILING:
+            raise DiskFailed(
+                f"{folder}: the disk failed while {doing} ({error}). {kept}",
+                path=folder,
+                have=error.strerror,
+                remedy="look at the disk and at the kernel's log, then run the same command again",
+            ) from error
+        raise
 
 
 def is_disk_full(error: BaseException) -> bool:

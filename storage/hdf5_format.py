@@ -5,6 +5,7 @@ The same rows give the same bytes: no time stamps, and a fixed order of creation
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,9 +105,8 @@ class Hdf5Format:
     def create(self, path: Path, spec: ArraySpec) -> Iterator[Hdf5Writer]:
         # Made here, so that what another put at `path` is refused, and not removed by the clean-up below.
         path.touch(exist_ok=False)
-        # rdcc_nbytes=0: with a chunk cache, HDF5 accepts rows on a full disk and loses them when it closes.
         try:
-            with h5py.File(path, "w", rdcc_nbytes=0) as file:
+            with _unbuffered(path) as file:
                 writer = Hdf5Writer(file, spec)
                 yield writer
                 writer.finish()
@@ -128,6 +128,21 @@ class Hdf5Format:
         except BaseException:
             file.close()
             raise
+
+
+def _unbuffered(path: Path) -> h5py.File:
+    """Open a new file of which HDF5 holds no rows back.
+
+    From its cache of chunks it would lose them on a full disk, after it accepted them. From its sieve buffer, which
+    h5py has no word for, it would write labels and ids when it closes them: there a failed write is a segfault.
+    """
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
+    access.set_libver_bounds(h5py.h5f.LIBVER_EARLIEST, h5py.h5f.LIBVER_LATEST)
+    metadata, slots, _, preemption = access.get_cache()
+    access.set_cache(metadata, slots, 0, preemption)
+    access.set_sieve_buf_size(0)
+    return h5py.File(h5py.h5f.create(os.fsencode(path), fapl=access))
 
 
 def _plain_dataset(file: h5py.File, name: str, dtype: np.dtype, *, dimensions: int) -> h5py.Dataset:

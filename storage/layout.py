@@ -6,8 +6,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-PARTS = ("plans", "objects", "receipts", "versions", "refused", "cards", "tmp")
+from storage.errors import DamagedDataset
+
+PARTS = ("plans", "objects", "receipts", "versions", "spares", "refused", "tmp", "pins")
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_IDENTITY = re.compile(r"[0-9a-f]{16,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +52,43 @@ class DatasetFolder:
     def versions(self) -> Path:
         return self.path / "versions"
 
+    @property
+    def spares(self) -> Path:
+        return self.path / "spares"
+
+    @property
+    def trash(self) -> Path:
+        return self.path / "trash"
+
+    @property
+    def pins(self) -> Path:
+        return self.path / "pins"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
     def plan(self, identity: str) -> Path:
-        return self.path / "plans" / identity
+        return self.path / "plans" / self._safe(identity)
 
     def receipt(self, key: str) -> Path:
-        return self.path / "receipts" / f"{key}.json"
+        return self.path / "receipts" / f"{self._safe(key)}.json"
 
     def former_receipt(self, key: str, identity: str) -> Path:
-        return self.path / "receipts" / f"{key}.{identity[:16]}.json"
+        return self.path / "receipts" / f"{self._safe(key)}.{self._safe(identity)[:16]}.json"
 
     def version(self, number: int) -> Path:
         return self.versions / f"{number:08d}.json"
 
     def refused(self, plan: str) -> Path:
-        return self.path / "refused" / f"{plan}.csv"
+        return self.path / "refused" / f"{self._safe(plan)}.csv"
 
-    def card(self, number: int) -> Path:
-        return self.path / "cards" / f"{number:08d}.md"
+    def _safe(self, identity: str) -> str:
+        """Return `identity`, which a record may have brought here from anywhere, if it can be part of a path."""
+        if not _IDENTITY.fullmatch(identity):
+            raise DamagedDataset(
+                f"{self.path}: a record names {identity!r:.100}, which should be 16 to 64 hexadecimal digits; "
+                "imagemill did not write it",
+                path=self.path,
+            )
+        return identity

@@ -49,7 +49,13 @@ def dataset_lock(folder: DatasetFolder) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise DatasetLocked(f"{folder.path} is being built by {_holder_text(descriptor)}") from error
+            holder = _holder_text(descriptor)
+            raise DatasetLocked(
+                f"{folder.path} is being built by {holder}",
+                path=folder.path,
+                have=holder,
+                remedy="wait until it ends, or stop it: what it finished is kept",
+            ) from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, msgspec.json.encode(this_process()), 0)
         yield

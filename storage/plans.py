@@ -1,20 +1,25 @@
 """What a version will be made of, fixed before the first image is opened.
 
-A plan is a folder: `plan.json`, and the listing twice as Parquet, sorted by name and in the shuffled order.
+A plan is a folder: `plan.json`, the listing twice as Parquet, sorted by name and in the shuffled order, and the
+hashes of both in `listings.json`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
+from storage.digests import object_digest
 from storage.durable import partial_name, remove, sync_folder, sync_object
 from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
 from storage.parameters import Parameters
 from storage.parquet import read_table, write_table
+from storage.receipts import Receipt, read_receipt
 from storage.records import fingerprint, read_record, write_record
 
 LISTING_SCHEMA = pa.schema(
@@ -29,6 +34,17 @@ LISTING_SCHEMA = pa.schema(
 
 SHUFFLED_SCHEMA = pa.schema([*LISTING_SCHEMA, ("label", pa.int64()), ("shard", pa.int64())])
 """A shuffled listing adds the class's number and the shard; rows stand in the order in which they are stored."""
+
+PLAN_LISTINGS = ("sorted.parquet", "shuffled.parquet")
+PLAN_FILES = ("plan.json", "listings.json", *PLAN_LISTINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class ListingDigests:
+    """The BLAKE3 of the two Parquet files of a plan, kept in `listings.json`: Parquet notices few flipped bits."""
+
+    sorted: str
+    shuffled: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +99,8 @@ def write_plan(folder: DatasetFolder, plan: Plan, shuffled: pa.Table) -> Path:
     """Store a plan with its two listings, durably; return its folder. One that is there and whole is left alone."""
     final = folder.plan(plan.identity)
     if _is_whole(folder, plan):
+        # Somebody works on it again: gc must not take it for given up.
+        os.utime(final)
         return final
     remove(final)
     partial = partial_name(final)
@@ -91,6 +109,7 @@ def write_plan(folder: DatasetFolder, plan: Plan, shuffled: pa.Table) -> Path:
         write_table(partial / "shuffled.parquet", shuffled)
         by_name = shuffled.select(LISTING_SCHEMA.names).sort_by("name")
         write_table(partial / "sorted.parquet", by_name)
+        write_record(partial / "listings.json", "listings", _digests_in(partial))
         write_record(partial / "plan.json", "plan", plan)
         sync_object(partial)
         partial.rename(final)
@@ -106,9 +125,33 @@ def write_plan(folder: DatasetFolder, plan: Plan, shuffled: pa.Table) -> Path:
 
 def _is_whole(folder: DatasetFolder, plan: Plan) -> bool:
     try:
-        return read_plan(folder, plan.identity) == plan and read_shuffled(folder, plan.identity).num_rows == plan.listed
+        require_whole_plan(folder, plan.identity)
     except (DamagedDataset, FileNotFoundError):
         return False
+    return True
+
+
+def require_whole_plan(folder: DatasetFolder, identity: str) -> Plan:
+    """Check the record of a plan and both its listings; return it.
+
+    Raises:
+        DamagedDataset, FileNotFoundError: one of its files is not what was written, or is missing.
+    """
+    plan = read_plan(folder, identity)
+    place = folder.plan(identity)
+    recorded = read_record(place / "listings.json", "listings", ListingDigests)
+    for name, need, have in zip(PLAN_LISTINGS, astuple(recorded), astuple(_digests_in(place)), strict=True):
+        if need != have:
+            raise _not_the_listing(place / name, need=need, have=have)
+    return plan
+
+
+def _digests_in(place: Path) -> ListingDigests:
+    return ListingDigests(*(object_digest(place / name) for name in PLAN_LISTINGS))
+
+
+def _not_the_listing(path: Path, *, need: str, have: str) -> DamagedDataset:
+    return DamagedDataset(f"{path} is not the listing that was planned", path=path, need=need, have=have)
 
 
 def read_plan(folder: DatasetFolder, identity: str) -> Plan:
@@ -119,9 +162,32 @@ def read_plan(folder: DatasetFolder, identity: str) -> Plan:
         DamagedDataset: its bytes changed.
         UnreadableRecord: another version of this code wrote it.
     """
-    return read_record(folder.plan(identity) / "plan.json", "plan", Plan)
+    path = folder.plan(identity) / "plan.json"
+    plan = read_record(path, "plan", Plan)
+    if plan.identity != identity:
+        raise DamagedDataset(f"{path} is another plan", path=path, need=identity, have=plan.identity)
+    return plan
 
 
 def read_shuffled(folder: DatasetFolder, identity: str) -> pa.Table:
-    """Read a plan's shuffled listing, columns as in `SHUFFLED_SCHEMA`."""
-    return read_table(folder.plan(identity) / "shuffled.parquet", SHUFFLED_SCHEMA)
+    """Read a plan's shuffled listing, columns as in `SHUFFLED_SCHEMA`.
+
+    Raises:
+        FileNotFoundError: there is none.
+        DamagedDataset: its bytes changed.
+    """
+    place = folder.plan(identity)
+    need = read_record(place / "listings.json", "listings", ListingDigests).shuffled
+    if (have := object_digest(place / "shuffled.parquet")) != need:
+        raise _not_the_listing(place / "shuffled.parquet", need=need, have=have)
+    return read_table(place / "shuffled.parquet", SHUFFLED_SCHEMA)
+
+
+def receipts_of(folder: DatasetFolder, plan: Plan) -> Iterator[tuple[PlannedShard, Receipt]]:
+    """Yield each shard of a plan with its receipt, one in memory at a time.
+
+    Raises:
+        FileNotFoundError: a shard is not built.
+    """
+    for shard in plan.shards:
+        yield shard, read_receipt(folder, shard.key)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
+import stat
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
@@ -11,6 +14,8 @@ from storage.records import fingerprint, read_record, write_record
 from storage.refused import PASSING, Refused
 
 logger = logging.getLogger(__name__)
+
+_OBJECT_NAME = re.compile(r"[a-z0-9][a-z0-9-]*\.[a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,11 @@ class StoredObject:
     name: str
     digest: str
     bytes: int
+
+    def __post_init__(self) -> None:
+        # A record may come from anywhere; no name in it leads out of the folder.
+        if not _OBJECT_NAME.fullmatch(self.name) or self.bytes < 0:
+            raise ValueError(f"{self.name!r:.100} of {self.bytes} bytes is not an object that imagemill stores")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +63,11 @@ class Receipt:
     @property
     def listed(self) -> int:
         return len(self.sources)
+
+    @property
+    def bytes(self) -> int:
+        """The bytes of its objects."""
+        return sum(array.stored.bytes for array in self.arrays)
 
     @property
     def stored_positions(self) -> list[int]:
@@ -95,13 +110,27 @@ def published_receipt(folder: DatasetFolder, key: str, identity: str) -> Receipt
     Raises:
         DamagedDataset: it is missing or its bytes are not those that were written.
     """
-    try:
-        receipt = read_receipt(folder, key)
-        if receipt.identity != identity:
-            receipt = read_record(folder.former_receipt(key, identity), "receipt", Receipt)
-    except FileNotFoundError as error:
-        raise DamagedDataset(f"{error.filename} is missing: without it the rows cannot be checked") from error
-    return receipt
+    return locate_receipt(folder, key, identity)[1]
+
+
+def locate_receipt(folder: DatasetFolder, key: str, identity: str) -> tuple[Path, Receipt]:
+    """Return where the receipt lies on which a version stands, and the receipt; raise as `published_receipt` does."""
+    problem = None
+    places = folder.receipt(key), folder.former_receipt(key, identity)
+    for path in places:
+        try:
+            receipt = _read(path, key)
+        except FileNotFoundError:
+            continue
+        except DamagedDataset as error:
+            problem = problem or error
+            continue
+        if receipt.identity == identity:
+            return path, receipt
+    path = places[1] if places[0].exists() else places[0]
+    remedy = f"run: imagemill repair {folder.name}"
+    text = f"{path} is missing: without it the rows cannot be checked"
+    raise problem or DamagedDataset(text, path=path, need=identity, remedy=remedy)
 
 
 def read_receipt(folder: DatasetFolder, key: str) -> Receipt:
@@ -111,7 +140,14 @@ def read_receipt(folder: DatasetFolder, key: str) -> Receipt:
         FileNotFoundError: that shard is not done.
         DamagedDataset: the receipt's bytes are not those that were written.
     """
-    return read_record(folder.receipt(key), "receipt", Receipt)
+    return _read(folder.receipt(key), key)
+
+
+def _read(path: Path, key: str) -> Receipt:
+    receipt = read_record(path, "receipt", Receipt)
+    if receipt.key != key:
+        raise DamagedDataset(f"{path} is the receipt of another shard", path=path, need=key, have=receipt.key)
+    return receipt
 
 
 def find_receipt(folder: DatasetFolder, key: str) -> Receipt | None:
@@ -123,6 +159,15 @@ def find_receipt(folder: DatasetFolder, key: str) -> Receipt | None:
     if receipt is None or not receipt.is_final:
         return None
     return receipt if all(is_present(folder, array.stored) for array in receipt.arrays) else None
+
+
+def write_published_receipt(folder: DatasetFolder, receipt: Receipt) -> Path:
+    """Put back the receipt on which a version stands, beside the one that superseded it, if any did; return where."""
+    found = _readable_receipt(folder, receipt.key)
+    is_superseded = found is not None and found.identity != receipt.identity
+    path = folder.former_receipt(receipt.key, receipt.identity) if is_superseded else folder.receipt(receipt.key)
+    write_record(path, "receipt", receipt)
+    return path
 
 
 def _readable_receipt(folder: DatasetFolder, key: str) -> Receipt | None:
@@ -143,6 +188,12 @@ def adopt_receipt(folder: DatasetFolder, receipt: Receipt, *, key: str) -> Recei
 
 
 def is_present(folder: DatasetFolder, stored: StoredObject) -> bool:
-    """Tell whether an object exists with its size; a folder's size is left to `verify`, it takes many stats."""
-    path = folder.objects / stored.name
-    return path.is_dir() or (path.is_file() and path.stat().st_size == stored.bytes)
+    """Tell whether an object exists with its size; a folder's size is left to `verify`, it takes many stats.
+
+    A symbolic link is no object, whatever it leads to.
+    """
+    try:
+        found = (folder.objects / stored.name).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return stat.S_ISDIR(found.st_mode) or (stat.S_ISREG(found.st_mode) and found.st_size == stored.bytes)

@@ -11,7 +11,7 @@ from storage.digests import digest_of
 from storage.durable import create_durably, write_durably
 from storage.errors import DamagedDataset, UnreadableRecord
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever a record changes its meaning; docs/formats.md says what each number holds."""
 
 Value = TypeVar("Value")
@@ -52,13 +52,17 @@ def read_record(path: Path, kind: str, type_: type[Value]) -> Value:
         DamagedDataset: the bytes are not those that were written.
         UnreadableRecord: another version of this code wrote it.
     """
-    content = path.read_bytes()
+    return record_in(path.read_bytes(), kind, type_, path=path)
+
+
+def record_in(content: bytes, kind: str, type_: type[Value], *, path: Path) -> Value:
+    """Return the value in the bytes of a record; `path` is named by the errors, which are those of `read_record`."""
     try:
         envelope = msgspec.json.decode(content, type=_Envelope)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise DamagedDataset(f"{path} is not a readable {kind} record: {error}") from error
+        raise DamagedDataset(f"{path} is not a readable {kind} record: {error}", path=path) from error
     if content != _sealed(envelope.kind, envelope.format, bytes(envelope.body)):
-        raise DamagedDataset(f"{path} is damaged: its content does not match its own checksum")
+        raise DamagedDataset(f"{path} is damaged: its content does not match its own checksum", path=path)
     if (envelope.kind, envelope.format) != (kind, FORMAT):
         raise UnreadableRecord(
             f"{path} holds a {envelope.kind} of format {envelope.format}; this version of imagemill reads a {kind} "

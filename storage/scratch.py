@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from storage.layout import DatasetFolder
-from storage.locking import boot_id
+from storage.owners import is_gone, owner_name
 
 
 @contextmanager
 def scratch_folder(folder: DatasetFolder) -> Iterator[Path]:
     """Make a folder for this run below `tmp/`, and remove it at the end however the run ends."""
-    _clear_dead_runs(folder)
-    owner = f"{socket.gethostname()}+{boot_id()}+{os.getpid()}+{uuid.uuid4().hex[:8]}"
-    scratch = folder.tmp / owner
+    clear_dead_runs(folder)
+    scratch = folder.tmp / owner_name()
     scratch.mkdir()
     try:
         yield scratch
@@ -27,15 +23,8 @@ def scratch_folder(folder: DatasetFolder) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _clear_dead_runs(folder: DatasetFolder) -> None:
+def clear_dead_runs(folder: DatasetFolder) -> None:
+    """Remove what runs left below `tmp/` that are gone for certain."""
     for scratch in folder.tmp.iterdir():
-        if _is_dead(scratch.name):
+        if is_gone(scratch.name):
             shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _is_dead(owner: str) -> bool:
-    """Tell whether the run that made a scratch folder is gone for certain; another host's is left alone."""
-    host, boot, pid, _ = (*owner.split("+"), "", "", "", "")[:4]
-    if host != socket.gethostname():
-        return False
-    return boot != boot_id() or not Path("/proc", pid).exists()

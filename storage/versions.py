@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from storage.errors import DamagedDataset, UnknownDataset, VersionConflict
 from storage.layout import DatasetFolder
 from storage.parameters import Parameters
-from storage.receipts import StoredObject
+from storage.receipts import StoredObject, is_present
 from storage.records import create_record, fingerprint, read_record
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,8 @@ class VersionShard:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One immutable published state. `views` has a virtual HDF5 file for each size, where the format has one.
+    """One immutable published state. `views` has a virtual HDF5 file for each size, where the format has one;
+    `card` is for people, `report` lists the refused inputs.
 
     Objects of a shard and views stand in the order of `parameters.sides`.
     """
@@ -46,12 +47,19 @@ class Version:
     shards: tuple[VersionShard, ...]
     table: StoredObject
     views: tuple[StoredObject, ...]
+    report: StoredObject
+    card: StoredObject | None
 
     @property
     def objects(self) -> list[StoredObject]:
         """Return every object that this version needs."""
         of_shards = [stored for shard in self.shards for stored in shard.objects]
-        return [*of_shards, self.table, *self.views]
+        return [*of_shards, *self.companions]
+
+    @property
+    def companions(self) -> list[StoredObject]:
+        """Return the objects that hold no pixels of their own."""
+        return [self.table, *self.views, self.report, *([self.card] if self.card else [])]
 
 
 def version_identity(shard_identities: tuple[str, ...], classes: tuple[str, ...]) -> str:
@@ -73,11 +81,15 @@ def read_version(folder: DatasetFolder, number: int) -> Version:
         UnknownDataset: there is no version of that number.
         DamagedDataset: its bytes are not those that were published.
     """
+    path = folder.version(number)
     try:
-        return read_record(folder.version(number), "version", Version)
+        version = read_record(path, "version", Version)
     except FileNotFoundError as error:
         known = ", ".join(map(str, version_numbers(folder))) or "none"
         raise UnknownDataset(f"{folder.path} has no version {number}; it has: {known}") from error
+    if version.number != number:
+        raise DamagedDataset(f"{path} is the record of another version", path=path, need=number, have=version.number)
+    return version
 
 
 def current_version(folder: DatasetFolder) -> Version | None:
@@ -90,33 +102,42 @@ def current_version(folder: DatasetFolder) -> Version | None:
     return None
 
 
-def publish(folder: DatasetFolder, draft: Version, *, built_on: int | None) -> tuple[Version, bool]:
-    """Publish `draft` under the next free number; return the version, and whether it is new.
+def next_number(folder: DatasetFolder) -> int:
+    """Return the number that the next version will have."""
+    return max(version_numbers(folder), default=0) + 1
 
-    `built_on` is the number of the version that was current when the draft was planned, None if there was none.
-    The same content as the current version's is not published twice.
+
+def publish(folder: DatasetFolder, draft: Version) -> tuple[Version, bool]:
+    """Publish `draft` under its number; return the version that has its content, and whether that is new.
+
+    Its number was the next one, and its parent the current version, when it was drafted: whoever published in
+    between has taken the number. The same content as the current version's is not published twice.
 
     Raises:
         VersionConflict: another run published other content while this one was building.
+        DamagedDataset: an object of the draft is gone.
     """
-    # The number is taken before the current version is read: whoever publishes in between has taken it.
-    number = max(version_numbers(folder), default=0) + 1
     current = current_version(folder)
     if current is not None and current.identity == draft.identity:
         return current, False
-    if (current.number if current else None) != built_on:
+    if (current.number if current else None) != draft.parent:
         raise _conflict(folder, current.number if current else 0)
-    version = replace(draft, number=number, parent=built_on)
-    if create_record(folder.version(number), "version", version):
-        return version, True
-    winner = read_version(folder, number)
-    if winner.identity == version.identity:
+    for stored in draft.objects:
+        if not is_present(folder, stored):
+            path = folder.objects / stored.name
+            raise DamagedDataset(f"{path} vanished before it could be published", path=path, remedy="run again")
+    if create_record(folder.version(draft.number), "version", draft):
+        return draft, True
+    winner = read_version(folder, draft.number)
+    if winner.identity == draft.identity:
         return winner, False
-    raise _conflict(folder, number)
+    raise _conflict(folder, draft.number)
 
 
 def _conflict(folder: DatasetFolder, number: int) -> VersionConflict:
     return VersionConflict(
         f"another run published version {number} of {folder.name} with other content while this one was building; "
-        "nothing of it was overwritten. Run again to build on top of it"
+        "nothing of it was overwritten",
+        path=folder.version(number),
+        remedy="run again to build on top of it",
     )

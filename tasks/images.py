@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +14,19 @@ from prefect.cache_policies import NO_CACHE
 from storage.layout import DatasetFolder
 from storage.plans import Plan, PlanSettings, SourceTree, write_plan
 from storage.receipts import Receipt
-from storage.tiers import Tiers, stage
-from storage.versions import Version, publish
+from storage.staging import stage
+from storage.tiers import Tiers
+from storage.versions import Version
 from tasks.ops.labels_file import read_labels
 from tasks.ops.listing import flat_stems, list_class_folders, list_flat_folder
 from tasks.ops.planning import Former, make_plan
+from tasks.ops.prepare_report import BuildFigures
+from tasks.ops.publication import Published, publish_plan
 from tasks.ops.selection import chosen, sampled
 from tasks.ops.shard_building import ShardJob
 from tasks.ops.shard_pool import build_shards
-from tasks.ops.version_assembly import Refusals, draft_version, report_refused, require_few_refused
+
+logger = logging.getLogger(__name__)
 
 # Receipts say what is done. Prefect's cache never looks at outputs: a deleted file would still count as done.
 
@@ -74,22 +79,38 @@ def build_lot(lot: Lot, workers: int, *, on_receipt: Callable[[Receipt], None]) 
 
 @task(name="publish-version", cache_policy=NO_CACHE)
 def publish_version(
-    folder: DatasetFolder,
+    tiers: Tiers,
     plan: Plan,
     shuffled: pa.Table,
-    scratch: Path,
     *,
+    scratch: Path,
     built_on: int | None,
     max_refused: float,
-) -> tuple[Version, bool, Refusals]:
+    figures: BuildFigures,
+) -> Published:
     """Publish what the receipts of `plan` prove; return the version, whether it is new, and the refused."""
-    refusals = report_refused(folder, plan)
-    require_few_refused(refusals, max_refused)
-    version, is_new = publish(folder, draft_version(folder, plan, shuffled, scratch), built_on=built_on)
-    return version, is_new, refusals
+    return publish_plan(
+        tiers, plan, shuffled, scratch=scratch, built_on=built_on, max_refused=max_refused, figures=figures
+    )
 
 
 @task(name="stage-version", cache_policy=NO_CACHE)
 def stage_version(tiers: Tiers, dataset: str, version: Version) -> int:
-    """Copy the objects of a version to the fast root; return the bytes that were copied."""
-    return stage(tiers, dataset, version.objects)
+    """Copy the objects of a version to the fast root; return the bytes that were copied.
+
+    The fast root is a convenience: where it fails, the version stands published all the same.
+    """
+    try:
+        return stage(tiers, dataset, version.objects).copied
+    except OSError as error:
+        logger.warning(
+            "%s: version %d is published, but was not copied to %s, and is read from %s until that is done with: "
+            "imagemill stage %s (%s)",
+            dataset,
+            version.number,
+            tiers.fast,
+            tiers.slow,
+            dataset,
+            error,
+        )
+        return 0

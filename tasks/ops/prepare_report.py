@@ -14,7 +14,7 @@ from storage.tiers import Tiers
 from storage.versions import Version
 from tasks.ops.class_words import class_word
 from tasks.ops.contact_sheet import contact_sheet
-from tasks.ops.version_assembly import Refusals
+from tasks.ops.refusal_report import Refusals
 
 SHOWN_REFUSED = 20
 """Refused images on a card or at the terminal."""

@@ -6,7 +6,6 @@ No pixel leaves the process, and memory holds a few chunks for each size, never 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,30 +13,39 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.array_formats import ArrayFormat, ArraySpec, ArrayWriter, array_format, chunk_ranges
-from storage.digests import chunk_crc, digest_of
-from storage.durable import remove
-from storage.errors import DamagedDataset, DiskFull, is_disk_full
+from storage.array_formats import array_format
+from storage.digests import digest_of
+from storage.errors import named_disk_errors
 from storage.layout import DatasetFolder
 from storage.names import row_ids, unescaped
-from storage.objects import store_object
 from storage.parameters import Parameters
-from storage.receipts import (
-    Receipt,
-    ShardArray,
-    adopt_receipt,
-    find_receipt,
-    shard_identity,
-    write_receipt,
-)
+from storage.receipts import Receipt, adopt_receipt, find_receipt, shard_identity, write_receipt
 from storage.records import fingerprint
 from storage.refused import Reason, Refusal, Refused
 from tasks.ops.decode import DecodeLimits, decode_rgb
 from tasks.ops.resize import resize_center_crop_into
+from tasks.ops.sized_array import SizedArray
 from tasks.ops.source_files import MAX_BYTES_PER_PIXEL, SourceFolder
 
-BLOCK_BYTES = 1024 * 1024
-"""Rows handed to a writer at once; each call of an array library costs as much as storing several rows."""
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """What a shard that was published once must come to again. `settled` has the inputs refused then, by position,
+    each with the hash of its bytes: they are not tried again."""
+
+    identity: str
+    digests: tuple[str, ...]
+    settled: dict[int, tuple[Refused, str]] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+    """BLAKE3 of each input, where the receipt is still there to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotReproduced:
+    """Why the shard `key` could not be made again as it was; nothing was stored."""
+
+    key: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,8 @@ class ShardJob:
     """Key of a finished shard with the same names and labels, whose files had other sizes or times."""
     crashed: dict[int, str] = field(default_factory=dict)
     """Positions whose decoding killed a worker, and how."""
+    promised: Promised | None = None
+    """What it must come to; None where it is built for the first time."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -74,19 +84,32 @@ def build_shard(job: ShardJob, guard: DecodingGuard) -> Receipt:
     """Build the shard of `job` unless its receipt is there, and return the receipt.
 
     Raises:
-        DiskFull: a disk or a quota is full.
-        OSError: a disk failed repeatedly.
+        DiskFull, DiskFailed: the disk of the root has no room, or answers with errors.
+        SourceFailed: the disk of the images failed repeatedly.
         DamagedDataset: what was written does not read back.
     """
-    try:
+    with named_disk_errors(job.folder.path, doing=f"shard {job.key[:12]} was built"):
         return find_receipt(job.folder, job.key) or _adopted(job) or _built(job, guard)
-    except (OSError, RuntimeError) as error:
-        if is_disk_full(error):
-            raise DiskFull(
-                f"{job.folder.path}: the disk is full while shard {job.key[:12]} was written; finished shards are "
-                "kept. Free some space and run the same command again"
-            ) from error
-        raise
+
+
+def rebuild_shard(job: ShardJob, guard: DecodingGuard) -> Receipt | NotReproduced:
+    """Build a shard again that was published as `job.promised`; store it only if it is the same to the bit.
+
+    The receipt that is returned is not written.
+    """
+    promised, started = job.promised, time.process_time()
+    if promised is None:
+        raise ValueError(f"shard {job.key[:12]} was never published, so it cannot be rebuilt")
+    ids = row_ids(list(job.names))
+    arrays, sources, refused = _filled(job, ids, guard)
+    for position, (now, then) in enumerate(zip(sources, promised.sources, strict=False)):
+        if now != then:
+            return NotReproduced(job.key, f"the source {job.names[position]} has changed or cannot be read")
+    if _identity(job, sources, refused) != promised.identity:
+        return NotReproduced(job.key, "the sources have changed, or other images are refused now")
+    if any(array.digest() != digest for array, digest in zip(arrays, promised.digests, strict=False)):
+        return NotReproduced(job.key, "the same sources give other bytes: a library that decides them has changed")
+    return _proof(job, arrays, ids, sources, refused, started)
 
 
 def _adopted(job: ShardJob) -> Receipt | None:
@@ -105,11 +128,26 @@ def _adopted(job: ShardJob) -> Receipt | None:
 def _built(job: ShardJob, guard: DecodingGuard) -> Receipt:
     started = time.process_time()
     ids = row_ids(list(job.names))
+    arrays, sources, refused = _filled(job, ids, guard)
+    receipt = _proof(job, arrays, ids, sources, refused, started)
+    write_receipt(job.folder, receipt)
+    return receipt
+
+
+def _filled(
+    job: ShardJob, ids: NDArray[np.uint64], guard: DecodingGuard
+) -> tuple[list[SizedArray], tuple[str, ...], tuple[Refused, ...]]:
+    """Put every input into the arrays of the scratch folder; return them with the inputs' hashes and the refused."""
     sources, refused = [""] * len(job), []
+    settled = job.promised.settled if job.promised else {}
     with ExitStack() as stack:
         source = stack.enter_context(_source(job))
-        arrays = [_SizedArray(job, side, ids, stack) for side in job.parameters.sides]
+        arrays = [_sized_array(job, side, ids, stack) for side in job.parameters.sides]
         for position in range(len(job)):
+            if position in settled:
+                known, sources[position] = settled[position]
+                refused.append(known)
+                continue
             content = _read(job, source, position)
             if not isinstance(content, Refusal):
                 sources[position] = digest_of(content)
@@ -118,13 +156,11 @@ def _built(job: ShardJob, guard: DecodingGuard) -> Receipt:
                 refused.append(Refused(position, job.names[position], content.reason, content.detail))
         for array in arrays:
             array.flush()
-    receipt = _proof(job, arrays, ids, tuple(sources), tuple(refused), started)
-    write_receipt(job.folder, receipt)
-    return receipt
+    return arrays, tuple(sources), tuple(refused)
 
 
 def _stored(
-    job: ShardJob, position: int, content: bytes, arrays: list[_SizedArray], guard: DecodingGuard
+    job: ShardJob, position: int, content: bytes, arrays: list[SizedArray], guard: DecodingGuard
 ) -> Refusal | None:
     """Put one image into every array, or into none."""
     if detail := job.crashed.get(position):
@@ -145,7 +181,7 @@ def _stored(
 
 def _proof(
     job: ShardJob,
-    arrays: list[_SizedArray],
+    arrays: list[SizedArray],
     ids: NDArray[np.uint64],
     sources: tuple[str, ...],
     refused: tuple[Refused, ...],
@@ -154,12 +190,10 @@ def _proof(
     """Verify, sync and name the objects; return the receipt that may now be written."""
     gaps = tuple(refusal.position for refusal in refused)
     rows = len(job) - len(gaps)
-    published = tuple(array.published() for array in arrays) if rows else ()
+    published = tuple(array.published(job.folder) for array in arrays) if rows else ()
     return Receipt(
         key=job.key,
-        identity=shard_identity(
-            fingerprint(job.parameters), names=job.names, labels=job.labels, sources=sources, refused=gaps
-        ),
+        identity=_identity(job, sources, refused),
         rows=rows,
         arrays=published,
         ids_digest=digest_of(np.delete(ids, gaps).tobytes()),
@@ -169,71 +203,17 @@ def _proof(
     )
 
 
-class _SizedArray:
-    """One size of the shard under construction: a writer, and the block of rows that is being filled."""
-
-    def __init__(self, job: ShardJob, side: int, ids: NDArray[np.uint64], stack: ExitStack) -> None:
-        self._format: ArrayFormat = array_format(job.parameters.array_format)
-        self._spec = ArraySpec(side, len(job), self._format.rows_per_chunk(side))
-        self._path = job.scratch / f"{job.key}-{side}{self._format.suffix}"
-        self._folder = job.folder
-        # A worker that died at this shard may have left its half.
-        remove(self._path)
-        self._writer: ArrayWriter = stack.enter_context(self._format.create(self._path, self._spec))
-        self._block = np.empty((self._block_rows(), side, side, 3), np.uint8)
-        self._filled = 0
-        self._labels = np.asarray(job.labels, np.int64)
-        self._ids = ids
-        self._kept: list[int] = []
-        self._crcs: list[int] = []
-
-    @property
-    def next_row(self) -> NDArray[np.uint8]:
-        """The place of the next row in the block, `(side, side, 3)`; it counts once it is kept."""
-        return self._block[self._filled]
-
-    def keep_row(self, position: int) -> None:
-        """Count the row that was written to `next_row` as the input at `position`."""
-        self._kept.append(position)
-        self._filled += 1
-        if self._filled == len(self._block):
-            self.flush()
-
-    def flush(self) -> None:
-        """Write the rows of the block, and remember the checksum of each chunk as it was meant."""
-        if not self._filled:
-            return
-        block, kept = self._block[: self._filled], self._kept[-self._filled :]
-        self._writer.append(block, self._labels[kept], self._ids[kept])
-        self._crcs += [chunk_crc(block[chunk]) for chunk in chunk_ranges(self._filled, self._spec.rows_per_chunk)]
-        self._filled = 0
-
-    def published(self) -> ShardArray:
-        """Compare the closed file with what was meant, and move it to its final name."""
-        self._verify()
-        side = self._spec.side
-        stored = store_object(self._folder, self._path, prefix=str(side), suffix=self._format.suffix)
-        return ShardArray(side, stored, self._spec.rows_per_chunk, tuple(self._crcs))
-
-    def _block_rows(self) -> int:
-        """Return how many rows are written together: whole chunks, so that none is written twice."""
-        chunk = self._spec.rows_per_chunk
-        return chunk * max(1, BLOCK_BYTES // (chunk * self._spec.row_bytes))
-
-    def _verify(self) -> None:
-        rows = self._format.open(self._path)
-        try:
-            same = len(rows) == len(self._kept) and list(_crcs_of(rows, self._spec)) == self._crcs
-            same = same and np.array_equal(rows.labels, self._labels[self._kept])
-            if not same or not np.array_equal(rows.ids, self._ids[self._kept]):
-                raise DamagedDataset(f"{self._path} does not read back as it was written; the disk cannot be trusted")
-        finally:
-            rows.close()
+def _identity(job: ShardJob, sources: tuple[str, ...], refused: tuple[Refused, ...]) -> str:
+    gaps = tuple(refusal.position for refusal in refused)
+    return shard_identity(
+        fingerprint(job.parameters), names=job.names, labels=job.labels, sources=sources, refused=gaps
+    )
 
 
-def _crcs_of(rows, spec: ArraySpec) -> Iterator[int]:
-    for chunk in chunk_ranges(len(rows), spec.rows_per_chunk):
-        yield chunk_crc(rows[chunk])
+def _sized_array(job: ShardJob, side: int, ids: NDArray[np.uint64], stack: ExitStack) -> SizedArray:
+    format_ = array_format(job.parameters.array_format)
+    path = job.scratch / f"{job.key}-{side}{format_.suffix}"
+    return SizedArray(path, side=side, format_=format_, labels=np.asarray(job.labels, np.int64), ids=ids, stack=stack)
 
 
 def _source(job: ShardJob) -> SourceFolder:

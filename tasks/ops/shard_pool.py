@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from queue import Empty
+from typing import Protocol, TypeVar
 
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from storage.errors import ShardCrashed
-from storage.receipts import Receipt
-from tasks.ops.shard_building import ShardJob, build_shard
+from tasks.ops.shard_building import DecodingGuard, ShardJob, build_shard
 from tasks.ops.worker_guard import DECODE_SECONDS, JournalGuard, blamed_position, limit_worker
 
 QUEUED_PER_WORKER = 2
@@ -30,8 +30,26 @@ UNEXPLAINED_DEATHS = 2
 """So many deaths of workers outside of decoding end the run."""
 
 
-def build_shards(jobs: Iterable[ShardJob], *, workers: int) -> Generator[Receipt, None, None]:
-    """Build shards in `workers` processes; yield the receipt of each as it is done.
+def default_workers() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+class OfShard(Protocol):
+    """What became of one shard."""
+
+    @property
+    def key(self) -> str: ...
+
+
+Result = TypeVar("Result", bound=OfShard)
+Work = Callable[[ShardJob, DecodingGuard], Result]
+
+
+def build_shards(
+    jobs: Iterable[ShardJob], *, workers: int, work: Work[Result] = build_shard
+) -> Generator[Result, None, None]:
+    """Build shards in `workers` processes; yield what `work` returns, the receipt of each, as it is done.
 
     When a worker dies the pool is made anew. Each shard that was decoding then is built alone, so that a second
     death is surely its own: the image that it was decoding is refused as `crashed`, and the others go on.
@@ -43,24 +61,24 @@ def build_shards(jobs: Iterable[ShardJob], *, workers: int) -> Generator[Receipt
     unexplained = 0
     while pending:
         try:
-            for receipt in _on_pool(list(pending.values()), workers):
-                del pending[receipt.key]
-                yield receipt
+            for result in _on_pool(list(pending.values()), workers, work):
+                del pending[result.key]
+                yield result
         except TerminatedWorkerError as error:
             suspects = [job for job in pending.values() if blamed_position(_journal(job)) is not None]
             for job in suspects:
-                yield _build_alone(pending.pop(job.key))
+                yield _build_alone(pending.pop(job.key), work)
             unexplained += not suspects
             if unexplained == UNEXPLAINED_DEATHS:
                 raise _crashed(next(iter(pending.values())), error) from error
 
 
-def _build_alone(job: ShardJob) -> Receipt:
+def _build_alone(job: ShardJob, work: Work[Result]) -> Result:
     deaths = Counter([blamed_position(_journal(job))])
     unexplained = 0
     while True:
         try:
-            return next(_on_pool([job], 1))
+            return next(_on_pool([job], 1, work))
         except TerminatedWorkerError as error:
             position = blamed_position(_journal(job))
             if position is not None:
@@ -73,15 +91,15 @@ def _build_alone(job: ShardJob) -> Receipt:
                 raise _crashed(job, error) from error
 
 
-def _on_pool(jobs: list[ShardJob], workers: int) -> Iterator[Receipt]:
+def _on_pool(jobs: list[ShardJob], workers: int, work: Work[Result]) -> Iterator[Result]:
     # A pool of one is another process too: only that may be killed.
     pool = ProcessPoolExecutor(max_workers=workers, initializer=limit_worker, initargs=(os.getpid(),))
     waiting, is_done = iter(jobs), False
     try:
-        running = {pool.submit(_work, job) for job in islice(waiting, QUEUED_PER_WORKER * workers)}
+        running = {pool.submit(_work, work, job) for job in islice(waiting, QUEUED_PER_WORKER * workers)}
         while running:
             finished, running = wait(running, return_when=FIRST_COMPLETED)
-            running |= {pool.submit(_work, job) for job in islice(waiting, len(finished))}
+            running |= {pool.submit(_work, work, job) for job in islice(waiting, len(finished))}
             for future in finished:
                 yield future.result()
         is_done = True
@@ -99,8 +117,8 @@ def _forget_queued(pool: ProcessPoolExecutor) -> None:
             pool._work_ids.get_nowait()
 
 
-def _work(job: ShardJob) -> Receipt:
-    return build_shard(job, JournalGuard(_journal(job)))
+def _work(work: Work[Result], job: ShardJob) -> Result:
+    return work(job, JournalGuard(_journal(job)))
 
 
 def _journal(job: ShardJob) -> Path:

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from storage.errors import SourceFailed
+from storage.names import escaped
 from storage.refused import Reason, Refusal
 
 ATTEMPTS = 3
@@ -45,7 +47,7 @@ class SourceFolder:
         """Return the bytes of the file at `path` below the root, or why it is refused.
 
         Raises:
-            OSError: the disk failed `ATTEMPTS` times. That is never the image's fault, and ends the run.
+            SourceFailed: the disk failed `ATTEMPTS` times. That is never the image's fault, and ends the run.
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -54,7 +56,11 @@ class SourceFolder:
                 if reason := _REFUSALS.get(error.errno or 0):
                     return Refusal(reason, error.strerror or str(error))
                 if attempt == ATTEMPTS:
-                    raise
+                    raise SourceFailed(
+                        f"the source {escaped(path)} cannot be read, tried {ATTEMPTS} times: {error.strerror}",
+                        have=error.strerror,
+                        remedy="look at the disk of the images, then run the same command again",
+                    ) from error
                 time.sleep(RETRY_SECONDS * attempt)
         raise AssertionError("unreachable: the last attempt returns or raises")
 

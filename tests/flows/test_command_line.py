@@ -99,7 +99,7 @@ class TestBadInput:
         usage = namedtuple("usage", "total used free")(10**9, 10**9 - 10**6, 10**6)
         monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
         error = self.prepare(demo_root / "train", tmp_path, "--size", 224)
-        assert re.search(r"has 0\.00 GB free, the arrays of demo need 0\.19 GB: free some space", error)
+        assert re.search(r"has 0\.00 GB free, the arrays of demo need 0\.19 GB\. Free some space", error)
         assert list(tmp_path.glob("demo/objects/*")) == []
 
     def test_rows_that_are_no_range(self, tmp_path: Path, demo_root: Path):

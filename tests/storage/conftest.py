@@ -7,49 +7,23 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import pytest
-from blake3 import blake3
-from numpy.typing import NDArray
 
 import storage
-from storage.array_formats import ArraySpec, array_format
 from storage.datasets import create_dataset
 from storage.layout import DatasetFolder
-from storage.objects import store_object
 from storage.parameters import Parameters
-from storage.parquet import write_table
-from storage.receipts import Receipt, ShardArray, StoredObject, write_receipt
-from storage.row_tables import rows_table
 from storage.tiers import Tiers
-from storage.versions import Version, VersionShard, current_version, publish
+from storage.versions import Version
 from tests.examples import PARAMETERS
+from tests.oracles.crc32c import plain_crc32c
+from tests.storage.random_versions import Published, published_rows, stored_bytes
 
 # ---- Oracles
-
-
-def _crc_table() -> list[int]:
-    table = []
-    for value in range(256):
-        for _ in range(8):
-            value = (value >> 1) ^ (0x82F63B78 if value & 1 else 0)
-        table.append(value)
-    return table
-
-
-CRC_TABLE = _crc_table()
-
-
-def plain_crc32c(content: bytes) -> int:
-    """CRC-32C by its definition, a table of 256 entries and one byte at a time."""
-    crc = 0xFFFFFFFF
-    for byte in content:
-        crc = CRC_TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    return crc ^ 0xFFFFFFFF
 
 
 @pytest.fixture(scope="session")
@@ -120,10 +94,10 @@ def parameters() -> Parameters:
 
 
 @pytest.fixture
-def draft(parameters: Parameters) -> Version:
-    """A version without shards, as it is before it is published."""
+def draft(folder: DatasetFolder, parameters: Parameters) -> Version:
+    """A version without shards, as it is before it is published as the first of `folder`; its objects are there."""
     return Version(
-        number=0,
+        number=1,
         parent=None,
         identity="a" * 64,
         plan="b" * 32,
@@ -136,26 +110,11 @@ def draft(parameters: Parameters) -> Version:
         refused=1,
         bytes=10,
         shards=(),
-        table=StoredObject("rows-x.parquet", "c" * 64, 5),
+        table=stored_bytes(folder, b"table", prefix="rows", suffix=".parquet"),
         views=(),
+        report=stored_bytes(folder, b"report", prefix="refused", suffix=".csv"),
+        card=None,
     )
-
-
-@dataclass(frozen=True)
-class Published:
-    """A published version and, apart from it, everything that was put in."""
-
-    tiers: Tiers
-    dataset: str
-    version: Version
-    images: dict[int, NDArray[np.uint8]]
-    labels: NDArray[np.int64]
-    names: list[str]
-    sources: list[str]
-
-    def object(self, shard: int, side: int) -> Path:
-        place = self.version.parameters.sides.index(side)
-        return self.tiers.authority(self.dataset).objects / self.version.shards[shard].objects[place].name
 
 
 class PublishRows(Protocol):
@@ -163,78 +122,16 @@ class PublishRows(Protocol):
 
 
 @pytest.fixture
-def publish_rows(tmp_path: Path, draft: Version) -> PublishRows:
-    """Publish random rows in shards of the given numbers of rows, at 8 and at 4 pixels, in the format `name`."""
+def publish_rows(tmp_path: Path, parameters: Parameters) -> PublishRows:
+    """Publish random rows in shards of the given numbers of rows, at 8 and at 4 pixels, in the format `name`.
+
+    The version has all that one of the product has: plan, receipts, table, views, report, card and spare.
+    """
 
     def build(name: str, *, shards: tuple[int, ...], rows_per_chunk: int = 2) -> Published:
         tiers = Tiers(tmp_path / "slow", tmp_path / "fast")
-        folder = create_dataset(tiers.slow, "photos")
-        total, sides = sum(shards), (8, 4)
-        random = np.random.default_rng(total)
-        images = {side: random.integers(0, 256, (total, side, side, 3), dtype=np.uint8) for side in sides}
-        labels = random.integers(0, 2, total)
-        names = [f"cat/photo {row}.jpg" for row in range(total)]
-        sources = [blake3(name.encode()).hexdigest() for name in names]
-        ids = np.array([int(blake3(name.encode()).hexdigest()[:16], 16) for name in names], np.uint64)
-        version_shards, first = [], 0
-        for number, rows in enumerate(shards):
-            mine = slice(first, first + rows)
-            first += rows
-            arrays = tuple(
-                _stored_array(folder, name, images[side][mine], labels[mine], ids[mine], rows_per_chunk)
-                for side in sides
-            )
-            key = blake3(f"{name} {shards} {rows_per_chunk} {number}".encode()).hexdigest()
-            write_receipt(
-                folder,
-                Receipt(
-                    key=key,
-                    identity=f"identity of {key}",
-                    rows=rows,
-                    arrays=arrays if rows else (),
-                    ids_digest=blake3(ids[mine].tobytes()).hexdigest(),
-                    sources=tuple(sources[mine]),
-                    refused=(),
-                    cpu_seconds=0.5,
-                ),
-            )
-            objects = tuple(array.stored for array in arrays) if rows else ()
-            version_shards.append(VersionShard(key, f"identity of {key}", rows, objects))
-        used = replace(draft.parameters, array_format=name)
-        table = folder.tmp / "rows.parquet"
-        write_table(
-            table, rows_table(names, labels.tolist(), sources, classes=draft.classes, rule=draft.parameters.split)
+        return published_rows(
+            tiers, replace(parameters, array_format=name), shards=shards, rows_per_chunk=rows_per_chunk
         )
-        stored = store_object(folder, table, prefix="rows", suffix=".parquet")
-        filled = replace(
-            draft,
-            identity=blake3("".join(shard.key for shard in version_shards).encode()).hexdigest(),
-            parameters=used,
-            listed=total,
-            stored=total,
-            refused=0,
-            shards=tuple(version_shards),
-            table=stored,
-        )
-        current = current_version(folder)
-        version, _ = publish(folder, filled, built_on=current.number if current else None)
-        return Published(tiers, "photos", version, images, labels, names, sources)
 
     return build
-
-
-def _stored_array(
-    folder: DatasetFolder,
-    name: str,
-    images: NDArray[np.uint8],
-    labels: NDArray[np.int64],
-    ids: NDArray[np.uint64],
-    rows_per_chunk: int,
-) -> ShardArray:
-    side = images.shape[1]
-    path = folder.tmp / f"half-built-{side}"
-    with array_format(name).create(path, ArraySpec(side, len(images), rows_per_chunk)) as writer:
-        writer.append(images, labels, ids)
-    chunks = [images[first : first + rows_per_chunk] for first in range(0, len(images), rows_per_chunk)]
-    stored = store_object(folder, path, prefix=str(side), suffix=array_format(name).suffix)
-    return ShardArray(side, stored, rows_per_chunk, tuple(plain_crc32c(chunk.tobytes()) for chunk in chunks))

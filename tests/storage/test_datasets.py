@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.datasets import DatasetMark, create_dataset, find_datasets
-from storage.errors import UnreadableRecord
+from storage.datasets import DatasetMark, create_dataset, existing_dataset, find_datasets
+from storage.errors import UnknownDataset, UnreadableRecord
 from storage.layout import DatasetFolder
 from storage.records import read_record, write_record
 
@@ -16,7 +16,7 @@ from storage.records import read_record, write_record
 def test_a_dataset_is_a_folder_with_its_parts_and_a_mark(tmp_path: Path):
     folder = create_dataset(tmp_path / "new" / "root", "photos")
     assert sorted(os.listdir(tmp_path / "new" / "root" / "photos")) == [
-        *("cards", "dataset.json", "objects", "plans", "receipts", "refused", "tmp", "versions"),
+        *("dataset.json", "objects", "pins", "plans", "receipts", "refused", "spares", "tmp", "versions"),
     ]
     assert read_record(folder.marker, "dataset", DatasetMark) == DatasetMark("photos", "images")
 
@@ -64,3 +64,19 @@ def test_datasets_are_found_by_their_mark_and_sorted(tmp_path: Path):
 
 def test_a_root_that_is_not_there_has_no_datasets(tmp_path: Path):
     assert find_datasets(tmp_path / "nothing") == []
+
+
+def test_an_unknown_dataset_is_refused_with_those_that_are_there_and_is_not_made(tmp_path: Path):
+    with pytest.raises(UnknownDataset, match=r"has no dataset 'photos'; it has: none"):
+        existing_dataset(tmp_path, "photos")
+    create_dataset(tmp_path, "cats")
+    create_dataset(tmp_path, "dogs")
+    with pytest.raises(UnknownDataset, match=r"has no dataset 'photos'; it has: cats, dogs"):
+        existing_dataset(tmp_path, "photos")
+    assert sorted(os.listdir(tmp_path)) == ["cats", "dogs"]
+    assert existing_dataset(tmp_path, "cats") == DatasetFolder(tmp_path / "cats")
+
+
+def test_a_dataset_that_lost_its_mark_is_still_there(tmp_path: Path):
+    create_dataset(tmp_path, "photos").marker.unlink()
+    assert existing_dataset(tmp_path, "photos") == DatasetFolder(tmp_path / "photos")

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from blake3 import blake3
 
 from storage.errors import DamagedDataset, UnreadableRecord
 from storage.layout import DatasetFolder
 from storage.parameters import Parameters
 from storage.plans import (
     LISTING_SCHEMA,
+    PLAN_FILES,
     SHUFFLED_SCHEMA,
     Plan,
     PlannedShard,
@@ -22,8 +27,11 @@ from storage.plans import (
     SourceTree,
     read_plan,
     read_shuffled,
+    receipts_of,
+    require_whole_plan,
     write_plan,
 )
+from storage.receipts import Receipt, write_receipt
 from storage.records import write_record
 
 ROWS = {
@@ -53,7 +61,7 @@ print(write_plan(folder, plan, table))
 @pytest.fixture
 def plan(parameters: Parameters) -> Plan:
     settings = PlanSettings(parameters, seed=7, rows_per_shard=2, selection="all")
-    shards = (PlannedShard("k" * 64, 0, 2), PlannedShard("l" * 64, 2, 1))
+    shards = (PlannedShard("1" * 64, 0, 2), PlannedShard("2" * 64, 2, 1))
     return Plan("photos", SourceTree("/images", None), settings, ("cat", "dog"), shards)
 
 
@@ -71,7 +79,11 @@ def test_a_plan_comes_back_with_its_listing(folder: DatasetFolder, plan: Plan, s
 
 def test_the_listings_are_plain_parquet_one_sorted_and_one_shuffled(folder: DatasetFolder, plan: Plan, shuffled):
     path = write_plan(folder, plan, shuffled)
-    assert sorted(os.listdir(path)) == ["plan.json", "shuffled.parquet", "sorted.parquet"]
+    assert sorted(os.listdir(path)) == ["listings.json", "plan.json", "shuffled.parquet", "sorted.parquet"]
+    listed = json.loads((path / "listings.json").read_bytes())["body"]
+    assert listed == {
+        name: blake3((path / f"{name}.parquet").read_bytes()).hexdigest() for name in ("sorted", "shuffled")
+    }
     assert pq.read_table(path / "shuffled.parquet").to_pydict() == ROWS
     by_name = sorted(zip(*(ROWS[name] for name in LISTING_SCHEMA.names), strict=True))
     assert [tuple(row.values()) for row in pq.read_table(path / "sorted.parquet").to_pylist()] == by_name
@@ -131,20 +143,77 @@ def test_an_unknown_plan_a_damaged_one_and_one_of_other_code_are_told_apart(
     with pytest.raises(DamagedDataset, match=r"plan\.json"):
         read_plan(folder, plan.identity)
     write_record(path / "plan.json", "plan of tomorrow", plan)
-    with pytest.raises(UnreadableRecord, match="this version of imagemill reads a plan of format 1"):
+    with pytest.raises(UnreadableRecord, match="this version of imagemill reads a plan of format 2"):
         read_plan(folder, plan.identity)
 
 
-def test_a_listing_that_is_cut_short_missing_or_of_other_columns_is_damage(
+def test_a_listing_that_is_cut_short_or_of_other_columns_is_damage_and_a_missing_one_is_missing(
     folder: DatasetFolder, plan: Plan, shuffled: pa.Table
 ):
     path = write_plan(folder, plan, shuffled) / "shuffled.parquet"
+    told = rf"{re.escape(str(path))} is not the listing that was planned"
     pq.write_table(shuffled.drop_columns(["label"]), path)
-    with pytest.raises(DamagedDataset, match=r"should have the columns \['name', .*'shard'\], it has \['name'"):
+    with pytest.raises(DamagedDataset, match=told) as raised:
         read_shuffled(folder, plan.identity)
+    assert raised.value.path == path
     os.truncate(path, path.stat().st_size - 1)
-    with pytest.raises(DamagedDataset, match="is missing or is not a whole Parquet file"):
+    with pytest.raises(DamagedDataset, match=told):
         read_shuffled(folder, plan.identity)
     path.unlink()
-    with pytest.raises(DamagedDataset, match="is missing or is not a whole Parquet file"):
+    with pytest.raises(FileNotFoundError, match=r"shuffled\.parquet"):
         read_shuffled(folder, plan.identity)
+
+
+def test_every_flipped_byte_of_a_listing_is_noticed(
+    folder: DatasetFolder, plan: Plan, shuffled: pa.Table, flip_bit: Callable[..., None]
+):
+    place = write_plan(folder, plan, shuffled)
+    for path in (place / "shuffled.parquet", place / "sorted.parquet"):
+        for offset in range(0, path.stat().st_size, 29):
+            flip_bit(path, offset, offset % 8)
+            with pytest.raises(DamagedDataset, match=rf"{path.name} is not the listing that was planned"):
+                require_whole_plan(folder, plan.identity)
+            flip_bit(path, offset, offset % 8)
+    assert require_whole_plan(folder, plan.identity) == plan
+
+
+@pytest.mark.parametrize("name", PLAN_FILES)
+def test_a_plan_with_a_lost_or_damaged_file_is_not_whole_and_is_written_anew(
+    name: str, folder: DatasetFolder, plan: Plan, shuffled: pa.Table, flip_bit: Callable[..., None]
+):
+    path = write_plan(folder, plan, shuffled) / name
+    sound = path.read_bytes()
+    for spoil in (path.unlink, lambda: flip_bit(path, len(sound) // 2)):
+        spoil()
+        with pytest.raises((DamagedDataset, FileNotFoundError), match=re.escape(name)):
+            require_whole_plan(folder, plan.identity)
+        write_plan(folder, plan, shuffled)
+        assert path.read_bytes() == sound
+        assert os.listdir(folder.path / "plans") == [plan.identity]
+
+
+def test_a_plan_in_the_folder_of_another_is_damage(folder: DatasetFolder, plan: Plan, shuffled: pa.Table):
+    other = replace(plan, settings=replace(plan.settings, seed=8))
+    mine, theirs = write_plan(folder, plan, shuffled), write_plan(folder, other, shuffled)
+    (mine / "plan.json").write_bytes((theirs / "plan.json").read_bytes())
+    with pytest.raises(DamagedDataset, match=r"plan\.json is another plan") as raised:
+        read_plan(folder, plan.identity)
+    assert (raised.value.need, raised.value.have) == (plan.identity, other.identity)
+
+
+def test_a_plan_that_is_worked_on_again_looks_as_young_as_if_it_were_new(
+    folder: DatasetFolder, plan: Plan, shuffled: pa.Table
+):
+    path = write_plan(folder, plan, shuffled)
+    os.utime(path, (0, 0))
+    write_plan(folder, plan, shuffled)
+    assert path.stat().st_mtime > 0
+
+
+def test_receipts_come_in_the_order_of_the_plan_and_a_missing_one_is_told(folder: DatasetFolder, plan: Plan):
+    receipts = [Receipt(shard.key, "a" * 64, 0, (), "b" * 64, (), (), 0.0) for shard in plan.shards]
+    write_receipt(folder, receipts[1])
+    with pytest.raises(FileNotFoundError, match=plan.shards[0].key):
+        list(receipts_of(folder, plan))
+    write_receipt(folder, receipts[0])
+    assert list(receipts_of(folder, plan)) == list(zip(plan.shards, receipts, strict=True))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,8 +18,10 @@ from hypothesis import strategies as st
 
 from storage import Tiers, open_version
 from storage.datasets import create_dataset
+from storage.durable import remove
 from storage.errors import DamagedDataset, UnknownDataset
-from storage.tiers import stage
+from storage.pins import pinned
+from storage.staging import stage, unstage
 
 FORMATS = ("bcolz", "hdf5")
 SHARDS = (5, 0, 1, 8)
@@ -309,3 +314,174 @@ def test_a_shard_that_cannot_be_used_is_not_left_open(publish_rows, tmp_path: Pa
     with pytest.raises(DamagedDataset):
         opened.rows(8)[0]
     assert open_arrays(tmp_path) == 0
+
+
+# ---- Copies that fail
+
+
+@pytest.fixture
+def staged(published):
+    stage(published.tiers, "photos", published.version.objects)
+    return published
+
+
+def copy_of(published, shard: int, side: int) -> Path:
+    return published.tiers.fast / "photos" / "objects" / published.object(shard, side).name
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_without_copies_the_slow_root_is_read_with_one_warning(published, caplog: pytest.LogCaptureFixture):
+    with open_version(published.tiers, "photos") as opened:
+        for _ in range(2):
+            np.testing.assert_array_equal(opened.rows(8)[:], published.images[8])
+    (warning,) = warnings(caplog)
+    assert str(copy_of(published, 0, 8)) in warning
+    assert "imagemill stage photos" in warning
+
+
+def test_copies_that_are_all_there_are_no_reason_to_warn(staged, caplog: pytest.LogCaptureFixture):
+    with open_version(staged.tiers, "photos") as opened:
+        np.testing.assert_array_equal(opened.rows(8)[:], staged.images[8])
+    assert warnings(caplog) == []
+
+
+def test_a_flipped_pixel_of_a_copy_is_read_from_the_slow_root_with_one_warning(
+    staged, caplog: pytest.LogCaptureFixture, flip_bit: Callable[..., None]
+):
+    file, offset = pixel_file(copy_of(staged, 3, 8), staged.images[8][9].tobytes())
+    flip_bit(file, offset + 5)
+    with open_version(staged.tiers, "photos") as opened:
+        for _ in range(3):
+            np.testing.assert_array_equal(opened.rows(8)[:], staged.images[8])
+            np.testing.assert_array_equal(opened.rows(8)[[9, 1]], staged.images[8][[9, 1]])
+    (warning,) = warnings(caplog)
+    assert f"the copy {copy_of(staged, 3, 8)} failed, the slow root is read instead" in warning
+    assert "imagemill stage photos --check" in warning
+    assert stage(staged.tiers, "photos", staged.version.objects, check=True).copied > 0
+    with open_version(staged.tiers, "photos") as opened:
+        np.testing.assert_array_equal(opened.rows(8)[:], staged.images[8])
+    assert len(warnings(caplog)) == 1
+
+
+def test_copies_that_cannot_be_opened_are_read_from_the_slow_root(staged, caplog: pytest.LogCaptureFixture):
+    for shard in (0, 2):
+        file, _ = pixel_file(copy_of(staged, shard, 8), staged.images[8][{0: 0, 2: 5}[shard]].tobytes())
+        file.write_bytes(b"x" * file.stat().st_size)
+    with open_version(staged.tiers, "photos") as opened:
+        np.testing.assert_array_equal(opened.rows(8)[:], staged.images[8])
+        np.testing.assert_array_equal(opened.rows(4)[:], staged.images[4])
+    assert len(warnings(caplog)) == 2
+
+
+def test_a_copy_that_vanishes_while_it_is_read_is_read_from_the_slow_root(staged):
+    with open_version(staged.tiers, "photos") as opened:
+        np.testing.assert_array_equal(opened.rows(8)[:2], staged.images[8][:2])
+        shutil.rmtree(staged.tiers.fast)
+        np.testing.assert_array_equal(opened.rows(8)[:], staged.images[8])
+        np.testing.assert_array_equal(opened.rows(4)[:], staged.images[4])
+
+
+def test_where_both_are_damaged_nothing_is_returned_and_the_slow_object_is_named(
+    staged, caplog: pytest.LogCaptureFixture, flip_bit: Callable[..., None]
+):
+    for path in (copy_of(staged, 0, 8), staged.object(0, 8)):
+        file, offset = pixel_file(path, staged.images[8][3].tobytes())
+        flip_bit(file, offset)
+    with open_version(staged.tiers, "photos") as opened:
+        for _ in range(2):
+            with pytest.raises(DamagedDataset, match=str(staged.object(0, 8))):
+                opened.rows(8)[3]
+        np.testing.assert_array_equal(opened.rows(8)[5:], staged.images[8][5:])
+    assert len(warnings(caplog)) == 1
+
+
+@pytest.mark.parametrize("access", ["random", "sequential"])
+def test_a_link_in_place_of_an_object_is_never_followed(staged, access, caplog: pytest.LogCaptureFixture):
+    for path in (staged.object(0, 8), copy_of(staged, 0, 8)):
+        path.rename(staged.tiers.slow / "elsewhere") if path == staged.object(0, 8) else remove(path)
+        path.symlink_to(staged.tiers.slow / "elsewhere")
+    with (
+        open_version(staged.tiers, "photos", access=access, check=False) as opened,
+        pytest.raises(DamagedDataset, match=rf"{staged.object(0, 8)} is a symbolic link"),
+    ):
+        opened.rows(8)[0]
+
+
+# ---- What readers hold
+
+
+READER = """
+import sys
+from pathlib import Path
+from storage import Tiers, open_version
+opened = open_version(Tiers(Path(sys.argv[1]), Path(sys.argv[2])), "photos")
+print(opened.rows(8)[0].sum(), flush=True)
+sys.stdin.readline()
+"""
+
+
+def held(published, root: str) -> set[str]:
+    return set(pinned(getattr(published.tiers, root)("photos")).objects)
+
+
+def objects_at(published, side: int) -> set[str]:
+    return {published.object(shard, side).name for shard, rows in enumerate(SHARDS) if rows}
+
+
+def test_reading_holds_the_objects_of_its_size_on_both_roots_until_it_is_closed(staged):
+    with open_version(staged.tiers, "photos") as opened:
+        assert held(staged, "authority") == held(staged, "cache") == set()
+        opened.rows(8)[0]
+        assert held(staged, "authority") == held(staged, "cache") == objects_at(staged, 8)
+        assert pinned(staged.tiers.authority("photos")).versions == {staged.version.number}
+        opened.rows(4)[0]
+        assert held(staged, "cache") == objects_at(staged, 8) | objects_at(staged, 4)
+    assert held(staged, "authority") == held(staged, "cache") == set()
+
+
+def test_sequential_reading_holds_nothing_on_the_fast_root(staged):
+    with open_version(staged.tiers, "photos", access="sequential") as opened:
+        opened.rows(8)[0]
+        assert held(staged, "authority") == objects_at(staged, 8)
+        assert held(staged, "cache") == set()
+
+
+def test_what_is_read_is_not_evicted_until_the_reader_is_killed(staged, start_python):
+    reader = start_python(READER, staged.tiers.slow, staged.tiers.fast)
+    assert int(reader.stdout.readline()) == staged.images[8][0].sum()
+    assert set(unstage(staged.tiers, "photos").held_names) == objects_at(staged, 8)
+    reader.send_signal(signal.SIGKILL)
+    os.waitid(os.P_PID, reader.pid, os.WEXITED | os.WNOWAIT)
+    assert unstage(staged.tiers, "photos").held_names == ()
+    assert list((staged.tiers.fast / "photos" / "objects").iterdir()) == []
+
+
+def test_a_copy_that_is_opened_counts_as_used(staged):
+    for shard in (0, 3):
+        os.utime(copy_of(staged, shard, 8), (0, 0))
+    with open_version(staged.tiers, "photos") as opened:
+        opened.rows(8)[0]
+    assert copy_of(staged, 0, 8).stat().st_mtime > copy_of(staged, 3, 8).stat().st_mtime == 0
+
+
+def test_where_no_pin_can_be_written_reading_goes_on(staged):
+    for root in (staged.tiers.slow, staged.tiers.fast):
+        (root / "photos" / "pins").rmdir()
+        (root / "photos" / "pins").write_text("in the way")
+    with open_version(staged.tiers, "photos") as opened:
+        np.testing.assert_array_equal(opened.rows(8)[:], staged.images[8])
+
+
+def test_a_pin_is_refreshed_whenever_a_shard_is_opened(publish_rows, tmp_path: Path):
+    published = publish_rows("hdf5", shards=SHARDS)
+    with open_version(published.tiers, "photos", access="sequential") as opened:
+        opened.rows(8)[0]
+        (path,) = (published.tiers.slow / "photos" / "pins").iterdir()
+        os.utime(path, (0, 0))
+        opened.rows(8)[0]
+        assert path.stat().st_mtime == 0
+        opened.rows(8)[13]
+        assert path.stat().st_mtime > 0

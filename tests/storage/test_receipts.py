@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,14 +19,17 @@ from storage.receipts import (
     adopt_receipt,
     find_receipt,
     is_present,
+    locate_receipt,
     published_receipt,
     read_receipt,
     shard_identity,
+    write_published_receipt,
     write_receipt,
 )
 from storage.refused import Reason, Refused
 
 KEY = "ab" * 32
+OTHER_KEY = "cd" * 32
 
 
 @pytest.fixture
@@ -33,7 +38,7 @@ def receipt(folder: DatasetFolder) -> Receipt:
     (folder.objects / "8-x.h5").write_bytes(b"12345")
     return Receipt(
         key=KEY,
-        identity="identity",
+        identity="aa" * 32,
         rows=2,
         arrays=(ShardArray(8, StoredObject("8-x.h5", "d" * 64, 5), rows_per_chunk=1, chunk_crcs=(1, 2**32 - 1)),),
         ids_digest="e" * 64,
@@ -104,14 +109,14 @@ def test_a_shards_identity_covers_parameters_names_labels_sources_and_which_were
 
 
 def test_a_superseded_receipt_stays_readable_for_the_version_that_stands_on_it(folder: DatasetFolder, receipt: Receipt):
-    later = replace(receipt, identity="later", rows=0)
+    later = replace(receipt, identity="bb" * 32, rows=0)
     write_receipt(folder, receipt)
     write_receipt(folder, later)
     assert read_receipt(folder, KEY) == later
     assert published_receipt(folder, KEY, receipt.identity) == receipt
-    assert published_receipt(folder, KEY, "later") == later
+    assert published_receipt(folder, KEY, "bb" * 32) == later
     with pytest.raises(DamagedDataset, match="is missing: without it the rows cannot be checked"):
-        published_receipt(folder, KEY, "neither")
+        published_receipt(folder, KEY, "cc" * 32)
 
 
 @pytest.mark.parametrize("reason", list(Reason))
@@ -129,3 +134,103 @@ def test_receipts_lie_apart_from_objects(folder: DatasetFolder, receipt: Receipt
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob(f"{KEY}*")] == [
         f"photos/receipts/{KEY}.json"
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("../8-x.h5", 5),
+        ("/etc/passwd", 5),
+        ("..", 5),
+        ("", 5),
+        ("8-x", 5),
+        ("a/b.h5", 5),
+        ("8-x.h5\n", 5),
+        ("8-x.h5", -1),
+    ],
+)
+def test_no_record_can_name_an_object_outside_of_the_folder_of_objects(name: str, size: int):
+    with pytest.raises(ValueError, match="is not an object that imagemill stores"):
+        StoredObject(name, "d" * 64, size)
+
+
+def test_the_receipt_of_another_shard_under_a_shards_name_is_damage(folder: DatasetFolder, receipt: Receipt):
+    write_receipt(folder, receipt)
+    folder.receipt(OTHER_KEY).write_bytes(folder.receipt(KEY).read_bytes())
+    with pytest.raises(DamagedDataset, match="is the receipt of another shard") as raised:
+        read_receipt(folder, OTHER_KEY)
+    assert raised.value.path == folder.receipt(OTHER_KEY)
+    assert find_receipt(folder, OTHER_KEY) is None
+
+
+@pytest.mark.parametrize("made", [os.symlink, os.link])
+def test_a_link_to_an_object_is_none_unless_the_file_system_takes_both_for_the_same(
+    folder: DatasetFolder, receipt: Receipt, made: Callable[..., None], tmp_path: Path
+):
+    path = folder.objects / "8-x.h5"
+    path.rename(tmp_path / "elsewhere")
+    made(tmp_path / "elsewhere", path)
+    assert is_present(folder, receipt.arrays[0].stored) == (made is os.link)
+
+
+# ---- Receipts that a later run superseded
+
+
+@pytest.fixture
+def later(folder: DatasetFolder, receipt: Receipt) -> Receipt:
+    """A receipt for the same key, as a run writes it that found other bytes; both lie in the folder."""
+    later = replace(receipt, identity="bb" * 32, rows=0)
+    write_receipt(folder, receipt)
+    write_receipt(folder, later)
+    return later
+
+
+def test_both_receipts_of_a_key_are_found_where_they_lie(folder: DatasetFolder, receipt: Receipt, later: Receipt):
+    former = folder.path / "receipts" / f"{KEY}.{receipt.identity[:16]}.json"
+    assert locate_receipt(folder, KEY, receipt.identity) == (former, receipt)
+    assert locate_receipt(folder, KEY, later.identity) == (folder.receipt(KEY), later)
+
+
+def test_a_lost_receipt_is_missed_where_it_should_lie(folder: DatasetFolder, receipt: Receipt, later: Receipt):
+    former = folder.former_receipt(KEY, receipt.identity)
+    former.unlink()
+    with pytest.raises(DamagedDataset, match=r"is missing: .* Run: imagemill repair photos") as raised:
+        locate_receipt(folder, KEY, receipt.identity)
+    assert raised.value.path == former
+    folder.receipt(KEY).unlink()
+    with pytest.raises(DamagedDataset, match="is missing") as raised:
+        locate_receipt(folder, KEY, receipt.identity)
+    assert raised.value.path == folder.receipt(KEY)
+
+
+def test_a_damaged_receipt_is_named_unless_the_other_one_is_asked_for(
+    folder: DatasetFolder, receipt: Receipt, later: Receipt, flip_bit: Callable[..., None]
+):
+    flip_bit(folder.receipt(KEY), 200)
+    assert published_receipt(folder, KEY, receipt.identity) == receipt
+    with pytest.raises(DamagedDataset, match=f"{KEY}.json is ") as raised:
+        published_receipt(folder, KEY, later.identity)
+    assert raised.value.path == folder.receipt(KEY)
+
+
+def test_a_superseded_receipt_is_put_back_beside_the_one_that_superseded_it(
+    folder: DatasetFolder, receipt: Receipt, later: Receipt
+):
+    former = folder.former_receipt(KEY, receipt.identity)
+    before = former.read_bytes()
+    former.unlink()
+    assert write_published_receipt(folder, receipt) == former
+    assert former.read_bytes() == before
+    assert read_receipt(folder, KEY) == later
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.unlink(), lambda path: path.write_bytes(b"{}")])
+def test_a_receipt_is_put_back_in_its_own_place_where_none_or_a_damaged_one_lies(
+    folder: DatasetFolder, receipt: Receipt, spoil: Callable[[Path], None]
+):
+    write_receipt(folder, receipt)
+    before = folder.receipt(KEY).read_bytes()
+    spoil(folder.receipt(KEY))
+    assert write_published_receipt(folder, receipt) == folder.receipt(KEY)
+    assert folder.receipt(KEY).read_bytes() == before
+    assert os.listdir(folder.path / "receipts") == [f"{KEY}.json"]

@@ -11,7 +11,7 @@ import pytest
 from blake3 import blake3
 
 from storage.errors import DamagedDataset, UnreadableRecord
-from storage.records import create_record, encoded, fingerprint, read_record, write_record
+from storage.records import create_record, encoded, fingerprint, read_record, record_in, write_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def test_a_record_is_plain_json_with_the_checksum_that_the_format_document_descr
     write_record(tmp_path / "fact.json", "fact", FACT)
     assert json.loads((tmp_path / "fact.json").read_text())["body"] == {"name": "größe", "count": 7, "parts": [1, 2]}
     assert (tmp_path / "fact.json").read_bytes() == sealed_by_hand(
-        "fact", 1, '{"count":7,"name":"größe","parts":[1,2]}'
+        "fact", 2, '{"count":7,"name":"größe","parts":[1,2]}'
     )
 
 
@@ -76,24 +76,34 @@ def test_bytes_after_a_record_are_damage(tmp_path: Path):
         read_record(path, "fact", Fact)
 
 
-def test_a_record_of_a_later_format_is_unreadable_and_the_remedy_is_named(tmp_path: Path):
+@pytest.mark.parametrize("format_", [1, 3])
+def test_a_record_of_another_format_is_unreadable_and_the_remedy_is_named(tmp_path: Path, format_: int):
     path = tmp_path / "fact.json"
-    path.write_bytes(sealed_by_hand("fact", 2, '{"count":7,"name":"a","parts":[]}'))
-    with pytest.raises(UnreadableRecord, match=r"holds a fact of format 2; .* reads a fact of format 1\. Use the ver"):
+    path.write_bytes(sealed_by_hand("fact", format_, '{"count":7,"name":"a","parts":[]}'))
+    told = rf"holds a fact of format {format_}; .* reads a fact of format 2\. Use the version that wrote it, or prepare"
+    with pytest.raises(UnreadableRecord, match=told):
         read_record(path, "fact", Fact)
 
 
 def test_a_record_of_another_kind_is_unreadable(tmp_path: Path):
     write_record(tmp_path / "fact.json", "fact", FACT)
-    with pytest.raises(UnreadableRecord, match="holds a fact of format 1; this version of imagemill reads a plan"):
+    with pytest.raises(UnreadableRecord, match="holds a fact of format 2; this version of imagemill reads a plan"):
         read_record(tmp_path / "fact.json", "plan", Fact)
 
 
 def test_a_record_with_other_fields_is_unreadable(tmp_path: Path):
     path = tmp_path / "fact.json"
-    path.write_bytes(sealed_by_hand("fact", 1, '{"count":"seven","name":"a"}'))
+    path.write_bytes(sealed_by_hand("fact", 2, '{"count":"seven","name":"a"}'))
     with pytest.raises(UnreadableRecord, match="cannot read it: Expected `int`, got `str`"):
         read_record(path, "fact", Fact)
+
+
+def test_a_record_that_came_in_an_archive_is_checked_alike_and_its_errors_name_the_place_it_belongs_to(tmp_path: Path):
+    whole = sealed_by_hand("fact", 2, '{"count":7,"name":"größe","parts":[1,2]}')
+    assert record_in(whole, "fact", Fact, path=tmp_path / "fact.json") == FACT
+    with pytest.raises(DamagedDataset, match=r"/fact\.json is damaged") as raised:
+        record_in(whole.replace(b"7", b"8", 1), "fact", Fact, path=tmp_path / "fact.json")
+    assert raised.value.facts == {"path": str(tmp_path / "fact.json")}
 
 
 def test_a_missing_record_is_no_damage(tmp_path: Path):

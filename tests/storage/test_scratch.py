@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 
 import pytest
 
 from storage.layout import DatasetFolder
+from storage.owners import owner_name
 from storage.scratch import scratch_folder
 
 RUN = """
@@ -58,11 +58,17 @@ def test_the_scratch_folder_of_a_living_run_is_left_alone(folder: DatasetFolder,
 
 
 def test_what_another_host_left_is_left_and_what_an_earlier_boot_left_is_cleared(folder: DatasetFolder):
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    elsewhere = folder.tmp / f"another-host+{boot}+1+abcd"
-    before = folder.tmp / f"{socket.gethostname()}+00000000-0000-0000-0000-000000000000+{os.getpid()}+abcd"
+    host, boot, *rest = owner_name().split("+")
+    elsewhere = folder.tmp / "+".join(("another-host", boot, *rest))
+    before = folder.tmp / "+".join((host, "00000000-0000-0000-0000-000000000000", *rest))
     for path in (elsewhere, before):
         path.mkdir()
         (path / "file").write_text("half built")
     with scratch_folder(folder) as mine:
         assert set(folder.tmp.iterdir()) == {mine, elsewhere}
+
+
+def test_what_is_not_named_after_a_run_is_left_alone(folder: DatasetFolder):
+    (folder.tmp / "somebody's").mkdir()
+    with scratch_folder(folder) as mine:
+        assert set(folder.tmp.iterdir()) == {mine, folder.tmp / "somebody's"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from dataclasses import replace
 
 import msgspec
@@ -16,6 +17,7 @@ from storage.versions import (
     Version,
     VersionShard,
     current_version,
+    next_number,
     publish,
     read_version,
     version_identity,
@@ -29,7 +31,7 @@ from pathlib import Path
 import msgspec
 from storage.errors import VersionConflict
 from storage.layout import DatasetFolder
-from storage.versions import Version, current_version, publish
+from storage.versions import Version, current_version, next_number, publish
 folder, me = DatasetFolder(Path(sys.argv[1])), sys.argv[2]
 draft = msgspec.json.decode(Path(sys.argv[3]).read_bytes(), type=Version)
 print("ready", flush=True)
@@ -39,7 +41,8 @@ for attempt in range(15):
     try:
         current = current_version(folder)
         built_on = current.number if current else None
-        version, new = publish(folder, replace(draft, identity=identity), built_on=built_on)
+        mine = replace(draft, identity=identity, number=next_number(folder), parent=built_on)
+        version, new = publish(folder, mine)
         print(identity, "new" if new else "old", version.number, sep="|")
     except VersionConflict as error:
         print(identity, error, 0, sep="|")
@@ -48,8 +51,13 @@ for attempt in range(15):
 
 def published(folder: DatasetFolder, draft: Version) -> tuple[Version, bool]:
     """Publish on top of what is there."""
+    return publish(folder, on_top(folder, draft))
+
+
+def on_top(folder: DatasetFolder, draft: Version) -> Version:
+    """Return `draft` as the version that follows what is there."""
     current = current_version(folder)
-    return publish(folder, draft, built_on=current.number if current else None)
+    return replace(draft, number=next_number(folder), parent=current.number if current else None)
 
 
 def race(start_python, folder: DatasetFolder, draft: Version, *, identity: str) -> list[list[str]]:
@@ -122,6 +130,7 @@ def test_the_number_taken_meanwhile_by_other_content_is_a_conflict(folder: Datas
         of_attempt = DatasetFolder(folder.path.with_name(f"photos{attempt}"))
         for part in ("versions", "tmp"):
             (of_attempt.path / part).mkdir(parents=True)
+        shutil.copytree(folder.objects, of_attempt.objects)
         outcomes = race(start_python, of_attempt, draft, identity="")
         if any("another run published version" in what for _, what, _ in outcomes):
             return
@@ -132,7 +141,7 @@ def test_a_draft_built_on_an_older_version_is_a_conflict(folder: DatasetFolder, 
     published(folder, draft)
     published(folder, replace(draft, identity="other"))
     with pytest.raises(VersionConflict, match="another run published version 2 of photos"):
-        publish(folder, replace(draft, identity="late"), built_on=1)
+        publish(folder, replace(draft, identity="late", number=2, parent=1))
     assert version_numbers(folder) == [1, 2]
 
 
@@ -195,7 +204,28 @@ def test_the_identity_of_a_version_covers_shards_their_order_and_classes():
 
 
 def test_a_version_lists_every_object_that_it_needs(draft: Version):
-    objects = [StoredObject(name, name * 64, 1) for name in "123456"]
+    objects = [StoredObject(f"{name}.h5", name * 64, 1) for name in "1234567"]
     shards = (VersionShard("k", "i", 1, (objects[0], objects[1])), VersionShard("l", "j", 0, ()))
-    version = replace(draft, shards=shards, table=objects[2], views=(objects[3], objects[4]))
-    assert version.objects == objects[:5]
+    version = replace(draft, shards=shards, table=objects[2], views=(objects[3], objects[4]), report=objects[5])
+    assert version.objects == objects[:6]
+    assert replace(version, card=objects[6]).objects == objects
+    assert version.companions == objects[2:6]
+
+
+def test_a_draft_of_which_an_object_is_gone_or_cut_short_is_not_published(folder: DatasetFolder, draft: Version):
+    report = folder.objects / draft.report.name
+    for spoil in (lambda: report.write_bytes(b"repor"), report.unlink):
+        spoil()
+        with pytest.raises(DamagedDataset, match=r"refused-.*\.csv vanished before it could be published\. Run again"):
+            published(folder, draft)
+    assert version_numbers(folder) == []
+
+
+def test_the_record_of_another_version_under_a_versions_name_is_damage(folder: DatasetFolder, draft: Version):
+    first, _ = published(folder, draft)
+    published(folder, replace(draft, identity="other"))
+    folder.version(2).write_bytes(folder.version(1).read_bytes())
+    with pytest.raises(DamagedDataset, match=r"00000002\.json is the record of another version"):
+        read_version(folder, 2)
+    assert current_version(folder) == first
+    assert next_number(folder) == 3

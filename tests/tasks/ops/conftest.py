@@ -23,6 +23,7 @@ from storage.tiers import Tiers
 from storage.versions import Version, publish
 from tasks.ops.listing import list_class_folders
 from tasks.ops.planning import make_plan
+from tasks.ops.refusal_report import report_refused
 from tasks.ops.shard_building import DecodingGuard, ShardJob, build_shard
 from tasks.ops.version_assembly import draft_version
 from tests.examples import PARAMETERS
@@ -133,7 +134,8 @@ def published(folder: DatasetFolder, parameters: Parameters, pngs: Callable[...,
     write_plan(folder, plan, shuffled)
     for job in planned_jobs(folder, plan, shuffled):
         build_shard(job, DecodingGuard())
-    version, _ = publish(folder, draft_version(folder, plan, shuffled, folder.tmp), built_on=None)
+    report = report_refused(folder, plan).report
+    version, _ = publish(folder, draft_version(folder, plan, shuffled, folder.tmp, built_on=None, report=report))
     root = folder.path.parent
     return Published(Tiers(root, root), folder, plan, shuffled, version)
 

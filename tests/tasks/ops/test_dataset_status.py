@@ -8,7 +8,8 @@ from pathlib import Path
 from storage.datasets import create_dataset
 from storage.layout import DatasetFolder
 from storage.plans import write_plan
-from storage.tiers import Tiers, stage
+from storage.staging import stage
+from storage.tiers import Tiers
 from tasks.ops.dataset_status import DatasetStatus, UnfinishedPlan, dataset_statuses
 
 

@@ -21,7 +21,7 @@ from storage.versions import Version
 from tasks.ops.class_words import class_word
 from tasks.ops.contact_sheet import contact_sheet
 from tasks.ops.prepare_report import BuildFigures, card_markdown, code_span, sample_sheet
-from tasks.ops.version_assembly import Refusals, report_refused
+from tasks.ops.refusal_report import Refusals, report_refused
 
 FIGURES = BuildFigures(images=1200, seconds=4.0, cpu_seconds=3.0)
 SHEET = Image.new("RGB", (40, 30), (200, 10, 10))
@@ -54,7 +54,7 @@ def test_the_card_has_the_figures_of_the_version(published):
 
 def test_a_run_that_built_nothing_and_refused_nothing_says_so(published):
     figures = BuildFigures(images=0, seconds=0.0, cpu_seconds=0.0)
-    refusals = Refusals({}, (), 3, published.folder.refused("x"))
+    refusals = Refusals({}, (), 3, published.folder.refused("0" * 32))
     text = card_markdown(published.tiers, "photos", published.version, refusals, figures, SHEET)
     assert "| built in this run | nothing: every shard was there |" in text
     assert "## Refused images\n\nNone.\n" in text
@@ -75,7 +75,7 @@ def shown_cells(markdown: str) -> list[list[str]]:
 
 def test_the_card_names_refused_images_and_no_name_becomes_markup(published):
     refused = Refused(0, f"cat/{HOSTILE}.jpg", Reason.CORRUPT, f"PNG: {HOSTILE}")
-    refusals = Refusals({"corrupt": 1}, (refused,), 5, published.folder.refused("x"))
+    refusals = Refusals({"corrupt": 1}, (refused,), 5, published.folder.refused("0" * 32))
     text = card_markdown(published.tiers, "photos", published.version, refusals, FIGURES, SHEET)
     assert [f"cat/{HOSTILE}.jpg", f"corrupt: PNG: {HOSTILE}"] in shown_cells(text)
 

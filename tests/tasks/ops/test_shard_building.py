@@ -280,7 +280,7 @@ def test_a_full_disk_says_so_and_leaves_no_object_and_no_receipt(
             files, folder=folder, scratch=folder.tmp, parameters=replace(parameters, array_format=name, sides=(128,))
         )
         with pytest.raises(
-            DiskFull, match=r"the disk is full while shard [0-9a-f]{12} was written; .* Free some space"
+            DiskFull, match=r"the disk is full, or a quota is, while shard [0-9a-f]{12} was built\. .* Free some space"
         ):
             build_shard(job, UNGUARDED)
         assert os.listdir(folder.objects) == []

@@ -178,7 +178,8 @@ def test_an_error_of_the_disk_is_tried_again_and_then_ends_the_run():
     started = time.monotonic()
     with pytest.raises(OSError, match="Input/output error") as caught:
         read(Path("/proc/self"), b"mem", size=found.st_size, mtime_ns=found.st_mtime_ns)
-    assert caught.value.errno == errno.EIO
+    assert isinstance(caught.value.__cause__, OSError)
+    assert caught.value.__cause__.errno == errno.EIO
     assert time.monotonic() - started > 1
 
 

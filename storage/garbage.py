@@ -1,0 +1,181 @@
+"""Finds what no version, no live plan and no reader needs, moves it to the trash, and empties the trash later.
+
+Nothing younger than the grace period is touched, so that what a run has just built or taken over stays, even where
+locks do nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from storage.digests import object_bytes
+from storage.durable import remove, sync_folder
+from storage.errors import DamagedDataset
+from storage.layout import DatasetFolder
+from storage.pins import pinned
+from storage.plans import Plan, read_plan
+from storage.receipts import find_receipt
+from storage.versions import Version, read_version, version_numbers
+
+GRACE = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """One file or folder that nothing needs: its path, bytes, and why it goes."""
+
+    path: Path
+    bytes: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Needed:
+    """What retained versions, live plans and readers stand on."""
+
+    versions: frozenset[int]
+    plans: frozenset[str]
+    receipts: frozenset[str]
+    objects: frozenset[str]
+
+    def has(self, path: Path) -> bool:
+        """Tell whether one of the dataset's files, or a plan's folder, is needed."""
+        names = {"plans": self.plans, "receipts": self.receipts, "objects": self.objects}
+        if path.parent.name in names:
+            return path.name in names[path.parent.name]
+        if path.parent.name == "refused":
+            return path.stem in self.plans
+        number = path.name[:8]
+        return number.isdecimal() and int(number) in self.versions
+
+
+def find_garbage(folder: DatasetFolder, *, keep: int | None, grace: timedelta = GRACE) -> list[Garbage]:
+    """Return what may go: all but the `keep` highest versions (None keeps every one), and what nothing refers to.
+
+    Versions come first, so that in whatever order and however far they are moved, none stands without its objects.
+
+    Raises:
+        DamagedDataset: a version or plan that is to be kept cannot be read, so nobody knows what it needs.
+    """
+    needed = _needed(folder, keep, grace)
+    old = time.time() - grace.total_seconds()
+    return [item for item in _candidates(folder, needed) if _changed_at(item.path) <= old]
+
+
+def find_old_trash(folder: DatasetFolder, *, grace: timedelta = GRACE) -> list[Garbage]:
+    """Return the batches that have lain in the trash for longer than the grace period."""
+    old = time.time() - grace.total_seconds()
+    batches = sorted(folder.trash.iterdir()) if folder.trash.is_dir() else []
+    why = "in the trash for longer than the grace period"
+    return [Garbage(batch, object_bytes(batch), why) for batch in batches if _changed_at(batch) <= old]
+
+
+def move_to_trash(folder: DatasetFolder, garbage: Iterable[Garbage], *, keep: int | None, grace: timedelta) -> Path:
+    """Move `garbage` into a batch of the trash; return the batch.
+
+    Whoever took something over in the meantime gets it back: everything is looked at again before and after.
+    """
+    batch = folder.trash / datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    still = {item.path for item in find_garbage(folder, keep=keep, grace=grace)}
+    moved: dict[Path, Path] = {}
+    for item in garbage:
+        if item.path not in still or not item.path.exists():
+            continue
+        aside = batch / item.path.relative_to(folder.path)
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        item.path.rename(aside)
+        moved[item.path] = aside
+        if item.path.parent == folder.versions:
+            # The record must be gone for good before the first of its objects is.
+            sync_folder(folder.versions)
+    needed = _needed(folder, keep, grace)
+    for path, aside in moved.items():
+        if needed.has(path) and not path.exists():
+            aside.rename(path)
+    return batch
+
+
+def empty_trash(batches: Iterable[Garbage]) -> None:
+    """Delete batches of the trash."""
+    for batch in batches:
+        remove(batch.path)
+
+
+def _needed(folder: DatasetFolder, keep: int | None, grace: timedelta) -> _Needed:
+    pins = pinned(folder)
+    numbers = version_numbers(folder)
+    kept = frozenset(numbers if keep is None else numbers[-keep:]) | (pins.versions & frozenset(numbers))
+    versions = [_readable(folder, number) for number in sorted(kept)]
+    plans = {version.plan for version in versions} | set(_live_plans(folder, grace))
+    receipts, objects = set(), set(pins.objects)
+    for version in versions:
+        objects |= {stored.name for stored in version.objects}
+        for shard in version.shards:
+            receipts |= {folder.receipt(shard.key).name, folder.former_receipt(shard.key, shard.identity).name}
+    for identity in plans - {version.plan for version in versions}:
+        for shard in read_plan(folder, identity).shards:
+            # A receipt that is not there yet, or damaged, proves nothing.
+            if receipt := find_receipt(folder, shard.key):
+                receipts.add(folder.receipt(shard.key).name)
+                objects |= {array.stored.name for array in receipt.arrays}
+    return _Needed(kept, frozenset(plans), frozenset(receipts), frozenset(objects))
+
+
+def _readable(folder: DatasetFolder, number: int) -> Version:
+    try:
+        return read_version(folder, number)
+    except DamagedDataset as error:
+        path = folder.version(number)
+        remedy = f"run: imagemill repair {folder.name}"
+        raise DamagedDataset(
+            f"{path} cannot be read, so nobody knows what it needs", path=path, remedy=remedy
+        ) from error
+
+
+def _live_plans(folder: DatasetFolder, grace: timedelta) -> Iterator[str]:
+    """Yield the plans that were made, or for which a shard was built, within the grace period."""
+    old = time.time() - grace.total_seconds()
+    for path in _entries(folder.path / "plans"):
+        try:
+            plan: Plan = read_plan(folder, path.name)
+        except (DamagedDataset, FileNotFoundError):
+            continue
+        receipts = (folder.receipt(shard.key) for shard in plan.shards)
+        if any(_changed_at(found) > old for found in (path, *receipts) if found.exists()):
+            yield path.name
+
+
+_WHY = {
+    "versions": "an older version than those to keep",
+    "spares": "the spare of such a version",
+    "plans": "the plan of no version, and nobody works on it",
+    "receipts": "no version and no live plan stands on it",
+    "objects": "no version and no live plan names it",
+    "refused": "the report of a plan that is gone",
+}
+"""Why something goes, by the folder that it lies in; in the order in which it goes."""
+
+
+def _candidates(folder: DatasetFolder, needed: _Needed) -> Iterator[Garbage]:
+    for part, why in _WHY.items():
+        for path in _entries(folder.path / part):
+            if path.name.endswith(".partial"):
+                yield _garbage(path, "left by a run that died")
+            elif not needed.has(path):
+                yield _garbage(path, why)
+
+
+def _garbage(path: Path, why: str) -> Garbage:
+    return Garbage(path, object_bytes(path), why)
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _changed_at(path: Path) -> float:
+    return path.lstat().st_mtime

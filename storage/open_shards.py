@@ -1,0 +1,192 @@
+"""The shards of one size that a reader has open: pinned, from the right disk, and from the slow one if need be."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from storage.array_formats import ArrayRows, array_format
+from storage.errors import DamagedDataset
+from storage.layout import DatasetFolder
+from storage.pins import Pin, pin
+from storage.receipts import StoredObject, published_receipt
+from storage.tiers import Access, Tiers
+from storage.versions import Version, VersionShard
+
+logger = logging.getLogger(__name__)
+
+OPEN_SHARDS = 64
+"""How many shards of one size are kept open at once."""
+
+HOLD_SECONDS = 3600.0
+"""A pin is refreshed at least as often while rows are read, well within the day for which it counts."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenShard:
+    """One shard, open; `chunk_crcs` is empty where chunks are not to be checked."""
+
+    path: Path
+    array: ArrayRows
+    chunk_crcs: tuple[int, ...]
+
+
+class OpenShards:
+    """Opens the shards of one version and size as they are asked for, and keeps the last ones that were used.
+
+    A copy on the fast root is disposable: where it is missing or damaged, the slow root's object takes its place.
+    """
+
+    def __init__(self, tiers: Tiers, dataset: str, version: Version, side: int, *, access: Access, check: bool) -> None:
+        self._tiers, self._dataset, self._version, self._side = tiers, dataset, version, side
+        self._reads_copies = access == "random" and tiers.is_split
+        self._check = check
+        self._place = version.parameters.sides.index(side)
+        self._format = array_format(version.parameters.array_format)
+        self._open: OrderedDict[str, OpenShard] = OrderedDict()
+        self._pins: dict[DatasetFolder, Pin] = {}
+        self._distrusted: set[str] = set()
+        self._told_of_missing = False
+        self._held_at = time.monotonic()
+
+    def read(self, shard: VersionShard, reading: Callable[[OpenShard], Result]) -> Result:
+        """Return what `reading` makes of a shard; if a fast copy fails it, of the slow root's object.
+
+        Raises:
+            DamagedDataset: the slow root's object is damaged, too.
+        """
+        opened = self._opened(shard)
+        try:
+            return reading(opened)
+        except (DamagedDataset, OSError) as error:
+            if not self._is_copy(opened.path):
+                raise
+            self._distrust(shard, opened.path, error)
+        return reading(self._opened(shard))
+
+    def close(self) -> None:
+        """Close the shards that are open, and let go of all."""
+        for shard in self._open.values():
+            shard.array.close()
+        self._open.clear()
+        for held in self._pins.values():
+            held.close()
+        self._pins.clear()
+
+    def _opened(self, shard: VersionShard) -> OpenShard:
+        if time.monotonic() - self._held_at > HOLD_SECONDS:
+            self._hold()
+        if shard.key in self._open:
+            self._open.move_to_end(shard.key)
+            return self._open[shard.key]
+        # Pinned first: what is looked for and opened before could be evicted in between.
+        self._hold()
+        self._open[shard.key] = self._newly_opened(shard)
+        if len(self._open) > OPEN_SHARDS:
+            _, oldest = self._open.popitem(last=False)
+            oldest.array.close()
+        return self._open[shard.key]
+
+    def _newly_opened(self, shard: VersionShard) -> OpenShard:
+        path = self._path(shard)
+        if not self._is_copy(path):
+            return self._open_at(path, shard)
+        try:
+            _touch(path)
+            return self._open_at(path, shard)
+        except (DamagedDataset, OSError) as error:
+            self._distrust(shard, path, error)
+        return self._open_at(self._path(shard), shard)
+
+    def _path(self, shard: VersionShard) -> Path:
+        stored = shard.objects[self._place]
+        if not self._reads_copies or shard.key in self._distrusted:
+            return self._tiers.resolve(self._dataset, stored, "sequential")
+        path = self._tiers.resolve(self._dataset, stored, "random")
+        if not self._is_copy(path):
+            self._tell_of_missing(stored)
+        return path
+
+    def _hold(self) -> None:
+        """See to it that this process has a pin on each root that it may read from."""
+        folders = [self._tiers.authority(self._dataset)]
+        if self._reads_copies:
+            folders.append(self._tiers.cache(self._dataset))
+        for folder in folders:
+            held = self._pins.get(folder)
+            if held is None or not held.is_held:
+                names = (shard.objects[self._place].name for shard in self._version.shards if shard.rows)
+                self._pins[folder] = pin(folder, self._version.number, names)
+            else:
+                held.refresh()
+        self._held_at = time.monotonic()
+
+    def _open_at(self, path: Path, shard: VersionShard) -> OpenShard:
+        if path.is_symlink():
+            raise DamagedDataset(f"{path} is a symbolic link, which imagemill never makes there", path=path)
+        array = self._format.open(path)
+        try:
+            if (len(array), array.spec.side) != (shard.rows, self._side):
+                raise DamagedDataset(
+                    f"{path} should hold {shard.rows} rows of {self._side} pixels, "
+                    f"it holds {len(array)} of {array.spec.side}",
+                    path=path,
+                )
+            crcs = self._checksums(path, shard, array.spec.rows_per_chunk) if self._check else ()
+            return OpenShard(path, array, crcs)
+        except BaseException:
+            array.close()
+            raise
+
+    def _checksums(self, path: Path, shard: VersionShard, rows_per_chunk: int) -> tuple[int, ...]:
+        receipt = published_receipt(self._tiers.authority(self._dataset), shard.key, shard.identity)
+        for array in receipt.arrays:
+            if (array.side, array.rows_per_chunk) == (self._side, rows_per_chunk):
+                return array.chunk_crcs
+        raise DamagedDataset(
+            f"{path} should have the chunks that its receipt states, it has {rows_per_chunk} rows in each", path=path
+        )
+
+    def _distrust(self, shard: VersionShard, copy: Path, error: Exception) -> None:
+        """Leave a fast copy alone from now on, and warn of it."""
+        found = self._open.pop(shard.key, None)
+        if found is not None:
+            found.array.close()
+        self._distrusted.add(shard.key)
+        if not copy.exists():
+            return self._tell_of_missing(shard.objects[self._place])
+        logger.warning(
+            "the copy %s failed, the slow root is read instead; make it anew with: imagemill stage %s --check (%s)",
+            copy,
+            self._dataset,
+            error,
+        )
+
+    def _tell_of_missing(self, stored: StoredObject) -> None:
+        if not self._told_of_missing:
+            self._told_of_missing = True
+            logger.warning(
+                "%s is missing, and perhaps others: the slow root is read instead; copy what is missing with: "
+                "imagemill stage %s",
+                self._tiers.cache(self._dataset).objects / stored.name,
+                self._dataset,
+            )
+
+    def _is_copy(self, path: Path) -> bool:
+        return self._reads_copies and path.parent == self._tiers.cache(self._dataset).objects
+
+
+def _touch(copy: Path) -> None:
+    """Note that a copy was used: the one that was not used for longest is evicted first."""
+    try:
+        os.utime(copy, follow_symlinks=False)
+    except OSError as error:
+        logger.debug("%s is read without a note of it: %s", copy, error)

@@ -1,0 +1,164 @@
+"""Checks whatever of a dataset holds its own checksum: mark, versions, plans and receipts, and that they agree."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from storage.damage import Damage
+from storage.datasets import DatasetMark
+from storage.errors import DamagedDataset, DatasetError, UnknownDataset, UnreadableRecord
+from storage.layout import DatasetFolder
+from storage.plans import PLAN_FILES, require_whole_plan
+from storage.receipts import Receipt
+from storage.records import FORMAT, read_record
+from storage.spares import spares_in
+from storage.versions import Version, VersionShard, read_version, version_identity, version_numbers
+
+Value = TypeVar("Value")
+
+
+@dataclass(slots=True)
+class CheckedRecords:
+    """The valid versions by number, and what was found; `notes` are no damage, but somebody should know."""
+
+    folder: DatasetFolder
+    versions: dict[int, Version] = field(default_factory=dict)
+    damages: list[Damage] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    files: int = 0
+
+    def attempt(
+        self,
+        read: Callable[[], Value],
+        *,
+        path: Path,
+        versions: tuple[int, ...] = (),
+        shard: str | None = None,
+    ) -> Value | None:
+        """Return what `read` does, or note the damage at the path that its error names, `path` if it names none."""
+        self.files += 1
+        try:
+            _require_plain_file(path)
+            return read()
+        except FileNotFoundError as error:
+            found, problem = Path(error.filename), "missing"
+        except UnknownDataset:
+            found, problem = path, "missing"
+        except DatasetError as error:
+            # One of another kind, but of our format, is ours and in the wrong place.
+            if isinstance(error, UnreadableRecord) and _format_of(path) != FORMAT:
+                raise
+            found = error.path or path
+            problem = str(error).removeprefix(f"{found} ") if found.exists() else "missing"
+        except OSError as error:
+            found, problem = path, f"cannot be read: {error.strerror}"
+        self.note_damage(Damage(found, problem, versions=versions, shard=shard))
+        return None
+
+    def note_damage(self, damage: Damage) -> None:
+        """Count a file once, however many versions stand on it."""
+        if damage.path not in {known.path for known in self.damages}:
+            self.damages.append(damage)
+
+
+def checked_records(folder: DatasetFolder) -> CheckedRecords:
+    """Read every record of a dataset and compare them with each other.
+
+    Raises:
+        UnreadableRecord: another version of this code made the dataset.
+    """
+    found = CheckedRecords(folder)
+    found.attempt(lambda: _require_mark(folder), path=folder.marker)
+    spared = {number for number, _ in spares_in(folder)}
+    numbers = version_numbers(folder)
+    # gc removes the lowest versions with their spares: a gap, or a spare alone, is a version that was lost.
+    for number in sorted(set(range(min(numbers), max(numbers) + 1)) | spared if numbers else spared):
+        _check_version(found, number)
+        if number not in spared:
+            found.notes.append(
+                f"version {number} has no spare copy of its records; the next prepare or `imagemill repair "
+                f"{folder.name}` makes one"
+            )
+    for version in found.versions.values():
+        _check_plan(found, version)
+        _check_receipts(found, version)
+    return found
+
+
+def receipt_place(folder: DatasetFolder, versions: dict[int, Version], number: int, shard: VersionShard) -> Path:
+    """Return where the receipt belongs on which a shard of version `number` stands: the newest has the plain name."""
+    former = folder.former_receipt(shard.key, shard.identity)
+    later = (other for version in versions.values() if version.number > number for other in version.shards)
+    is_superseded = any(other.key == shard.key and other.identity != shard.identity for other in later)
+    return former if is_superseded or os.path.lexists(former) else folder.receipt(shard.key)
+
+
+def _require_plain_file(path: Path) -> None:
+    mode = path.lstat().st_mode
+    if not stat.S_ISREG(mode):
+        kind = "a symbolic link" if stat.S_ISLNK(mode) else "a folder or a device"
+        raise DamagedDataset(f"{path} is {kind}, which imagemill never makes there", path=path)
+
+
+def _format_of(path: Path) -> int:
+    return msgspec.json.decode(path.read_bytes())["format"]
+
+
+def _require_mark(folder: DatasetFolder) -> None:
+    mark = read_record(folder.marker, "dataset", DatasetMark)
+    if mark.name != folder.name:
+        raise DamagedDataset(f"{folder.marker} is the mark of {mark.name!r}", path=folder.marker)
+
+
+def _check_version(found: CheckedRecords, number: int) -> None:
+    folder = found.folder
+    path = folder.version(number)
+    version = found.attempt(lambda: read_version(folder, number), path=path, versions=(number,))
+    if version is None:
+        return
+    found.versions[number] = version
+    identity = version_identity(tuple(shard.identity for shard in version.shards), version.classes)
+    rows = sum(shard.rows for shard in version.shards)
+    adds_up = version.stored + version.refused == version.listed and rows == version.stored
+    if not adds_up or identity != version.identity or (version.parent or 0) >= number:
+        found.note_damage(Damage(path, "it contradicts itself", versions=(number,)))
+
+
+def _check_plan(found: CheckedRecords, version: Version) -> None:
+    place = found.folder.plan(version.plan)
+    known = len(found.damages)
+    for name in PLAN_FILES:
+        found.attempt(lambda: None, path=place / name, versions=(version.number,))
+    if len(found.damages) == known:
+        found.attempt(
+            lambda: require_whole_plan(found.folder, version.plan),
+            path=place / PLAN_FILES[0],
+            versions=(version.number,),
+        )
+        found.files -= 1
+
+
+def _check_receipts(found: CheckedRecords, version: Version) -> None:
+    for shard in version.shards:
+        path = receipt_place(found.folder, found.versions, version.number, shard)
+        found.attempt(
+            lambda shard=shard, path=path: _require_receipt(path, shard),
+            path=path,
+            versions=(version.number,),
+            shard=shard.key,
+        )
+
+
+def _require_receipt(path: Path, shard: VersionShard) -> None:
+    receipt = read_record(path, "receipt", Receipt)
+    if (receipt.key, receipt.identity) != (shard.key, shard.identity):
+        raise DamagedDataset(f"{path} is the receipt of another shard", path=path)
+    if receipt.rows != shard.rows or tuple(array.stored for array in receipt.arrays) != shard.objects:
+        raise DamagedDataset(f"{path} does not speak of the objects that the version names", path=path)

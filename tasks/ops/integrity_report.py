@@ -1,0 +1,39 @@
+"""What a check of a dataset found, as text and as Markdown. Pure."""
+
+from __future__ import annotations
+
+from storage.verification import Verification
+from tasks.ops.prepare_report import code_span
+
+SHOWN_DAMAGES = 50
+"""Damaged files on a page; the command line shows all."""
+
+
+def summary_line(found: Verification) -> str:
+    """Return what was looked at and the verdict, in one line."""
+    versions = ", ".join(map(str, found.versions)) or "none"
+    verdict = "whole" if found.is_whole else f"{len(found.damages)} damaged"
+    return (
+        f"{found.dataset}: {verdict}; {found.files:,} files of version {versions} looked at, "
+        f"{found.hashed_bytes / 1e6:,.1f} MB hashed"
+    )
+
+
+def verification_markdown(found: Verification, *, share: float) -> str:
+    """Return the page of a check: the verdict, each damaged file with its rows and classes, and what to do."""
+    lines = [f"# {found.dataset}: {'whole' if found.is_whole else 'damaged'}", "", summary_line(found) + "."]
+    lines += ["", f"Share of the objects whose bytes were hashed: {share:.0%}."]
+    if found.damages:
+        lines += ["", "| file | problem | rows | classes | version |", "|---|---|---|---|---|"]
+        lines += [_damage_row(damage) for damage in found.damages[:SHOWN_DAMAGES]]
+        if len(found.damages) > SHOWN_DAMAGES:
+            lines += ["", f"And {len(found.damages) - SHOWN_DAMAGES} more."]
+        lines += ["", f"To mend it: `imagemill repair {found.dataset}` with the same roots."]
+    lines += [f"\n{note}" for note in found.notes]
+    return "\n".join(lines) + "\n"
+
+
+def _damage_row(damage) -> str:
+    rows = ", ".join(f"{first}–{stop - 1}" for first, stop in damage.rows)
+    cells = [code_span(str(damage.path)), damage.problem.replace("|", "\\|"), rows, ", ".join(damage.classes)]
+    return f"| {' | '.join([*cells, ', '.join(map(str, damage.versions))])} |"
