@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PARALLEL := --numprocesses auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint bench clean lock runtime develop
+.PHONY: help demo test test-all reliability lint bench clean lock runtime develop
 
 help: ## Say what there is (this)
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -21,6 +21,10 @@ test: develop ## Run the tests that each take seconds
 
 test-all: develop ## Run all tests, those that take minutes too
 	$(BIN)/pytest $(PARALLEL)
+
+reliability: develop ## Run the fault tests in full and write docs/reliability.md from what they recorded
+	$(BIN)/python -m tests.faults.reliability_page begin
+	$(BIN)/pytest tests/faults $(PARALLEL); status=$$?; $(BIN)/python -m tests.faults.reliability_page $$status && exit $$status
 
 lint: develop ## Check style, types and who imports whom
 	$(BIN)/ruff check

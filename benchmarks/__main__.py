@@ -10,7 +10,7 @@ from benchmarks.provenance import ROOT
 
 SIZED = ("prepare", "simd")
 """Those that have a quick form; the others take the time that they take."""
-NAMES = (*SIZED, "fidelity", "damage")
+NAMES = (*SIZED, "verify", "fidelity", "damage")
 
 
 def main() -> int:

@@ -73,7 +73,7 @@ def lost_rows(folder: DatasetFolder, version: Version, stored: StoredObject, pat
         array = next(array for array in receipt.arrays if array.stored == stored)
         bad = _bad_chunks(path, version.parameters.array_format, shard.rows, array.rows_per_chunk, array.chunk_crcs)
         return tuple(_joined((first + chunk.start, first + chunk.stop) for chunk in bad))
-    except (DamagedDataset, IsADirectoryError, StopIteration):
+    except (DamagedDataset, StopIteration):
         return whole
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from storage.errors import DamagedDataset
+
 
 def partial_name(path: Path) -> Path:
     """Return a temporary sibling of `path`; anything that ends in `.partial` is never read."""
@@ -62,6 +64,23 @@ def create_durably(path: Path, content: bytes) -> bool:
     return True
 
 
+def require_same(path: Path, content: bytes) -> None:
+    """Read a file back that was just written.
+
+    Raises:
+        DamagedDataset: it holds other bytes than were meant.
+    """
+    if path.read_bytes() != content:
+        raise not_as_written(path)
+
+
+def not_as_written(path: Path) -> DamagedDataset:
+    """Return the error for a file that does not read back as it was written."""
+    return DamagedDataset(
+        f"{path} does not read back as it was written; the disk or the memory cannot be trusted", path=path
+    )
+
+
 def remove(path: Path) -> None:
     """Remove a file or a folder with all in it, if it is there."""
     if path.is_dir() and not path.is_symlink():
@@ -96,6 +115,7 @@ def _synced_partial(path: Path, content: bytes) -> Path:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        require_same(partial, content)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise

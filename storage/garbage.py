@@ -6,6 +6,7 @@ locks do nothing.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,14 +15,16 @@ from pathlib import Path
 
 from storage.digests import object_bytes
 from storage.durable import remove, sync_folder
-from storage.errors import DamagedDataset
+from storage.errors import DamagedDataset, UnknownDataset
 from storage.layout import DatasetFolder
 from storage.pins import pinned
 from storage.plans import Plan, read_plan
 from storage.receipts import find_receipt
+from storage.spares import spares_in
 from storage.versions import Version, read_version, version_numbers
 
 GRACE = timedelta(days=7)
+PARTIAL = ".partial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class _Needed:
     def has(self, path: Path) -> bool:
         """Tell whether one of the dataset's files, or a plan's folder, is needed."""
         names = {"plans": self.plans, "receipts": self.receipts, "objects": self.objects}
+        if path.name.endswith(PARTIAL):
+            return False
         if path.parent.name in names:
             return path.name in names[path.parent.name]
         if path.parent.name == "refused":
@@ -83,7 +88,7 @@ def move_to_trash(folder: DatasetFolder, garbage: Iterable[Garbage], *, keep: in
     still = {item.path for item in find_garbage(folder, keep=keep, grace=grace)}
     moved: dict[Path, Path] = {}
     for item in garbage:
-        if item.path not in still or not item.path.exists():
+        if item.path not in still or not os.path.lexists(item.path):
             continue
         aside = batch / item.path.relative_to(folder.path)
         aside.parent.mkdir(parents=True, exist_ok=True)
@@ -107,9 +112,8 @@ def empty_trash(batches: Iterable[Garbage]) -> None:
 
 def _needed(folder: DatasetFolder, keep: int | None, grace: timedelta) -> _Needed:
     pins = pinned(folder)
-    numbers = version_numbers(folder)
-    kept = frozenset(numbers if keep is None else numbers[-keep:]) | (pins.versions & frozenset(numbers))
-    versions = [_readable(folder, number) for number in sorted(kept)]
+    kept = _kept_versions(folder, keep, grace, pins.versions)
+    versions = [_readable(folder, number) for number in kept]
     plans = {version.plan for version in versions} | set(_live_plans(folder, grace))
     receipts, objects = set(), set(pins.objects)
     for version in versions:
@@ -122,13 +126,28 @@ def _needed(folder: DatasetFolder, keep: int | None, grace: timedelta) -> _Neede
             if receipt := find_receipt(folder, shard.key):
                 receipts.add(folder.receipt(shard.key).name)
                 objects |= {array.stored.name for array in receipt.arrays}
-    return _Needed(kept, frozenset(plans), frozenset(receipts), frozenset(objects))
+    return _Needed(frozenset(kept), frozenset(plans), frozenset(receipts), frozenset(objects))
+
+
+def _kept_versions(folder: DatasetFolder, keep: int | None, grace: timedelta, held: frozenset[int]) -> list[int]:
+    """Return the versions that stay: asked for, held by a reader or young, and, since a gap means loss, all above.
+
+    One of which the spare alone is left was lost, and may come back.
+    """
+    old = time.time() - grace.total_seconds()
+    spares = dict(spares_in(folder))
+    numbers = sorted({*version_numbers(folder), *spares})
+    ages = {number: [folder.version(number), *([spares[number]] if number in spares else [])] for number in numbers}
+    young = [number for number in numbers if any(_changed_at(path) > old for path in ages[number] if path.exists())]
+    asked = numbers if keep is None else numbers[-keep:]
+    lowest = min([*asked, *young, *(held & set(numbers))], default=0)
+    return [number for number in numbers if number >= lowest]
 
 
 def _readable(folder: DatasetFolder, number: int) -> Version:
     try:
         return read_version(folder, number)
-    except DamagedDataset as error:
+    except (DamagedDataset, UnknownDataset) as error:
         path = folder.version(number)
         remedy = f"run: imagemill repair {folder.name}"
         raise DamagedDataset(
@@ -150,27 +169,26 @@ def _live_plans(folder: DatasetFolder, grace: timedelta) -> Iterator[str]:
 
 
 _WHY = {
+    "spares": "the spare of an older version than those to keep",
     "versions": "an older version than those to keep",
-    "spares": "the spare of such a version",
     "plans": "the plan of no version, and nobody works on it",
     "receipts": "no version and no live plan stands on it",
     "objects": "no version and no live plan names it",
     "refused": "the report of a plan that is gone",
 }
-"""Why something goes, by the folder that it lies in; in the order in which it goes."""
+"""Why something goes, by the folder that it lies in; in the order in which it goes. A spare without its version
+would look as if the version had been lost."""
 
 
 def _candidates(folder: DatasetFolder, needed: _Needed) -> Iterator[Garbage]:
     for part, why in _WHY.items():
         for path in _entries(folder.path / part):
-            if path.name.endswith(".partial"):
-                yield _garbage(path, "left by a run that died")
-            elif not needed.has(path):
-                yield _garbage(path, why)
+            if not needed.has(path):
+                yield _garbage(path, "left by a run that died" if path.name.endswith(PARTIAL) else why)
 
 
 def _garbage(path: Path, why: str) -> Garbage:
-    return Garbage(path, object_bytes(path), why)
+    return Garbage(path, path.lstat().st_size if path.is_symlink() else object_bytes(path), why)
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -41,6 +41,8 @@ def _put(built: Path, final: Path, digest: str) -> None:
         if not final.is_symlink() and object_digest(final) == digest:
             # What was used a moment ago is not garbage, whoever made it and when.
             os.utime(final)
+            # Whoever made it may have been killed before the name was synced.
+            sync_folder(final.parent)
             return
         # A folder cannot be replaced by a rename; the damaged one goes to the scratch folder, and away with it.
         final.rename(partial_name(built))

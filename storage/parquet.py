@@ -7,12 +7,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from storage.durable import not_as_written
 from storage.errors import DamagedDataset
 
 
 def write_table(path: Path, table: pa.Table) -> None:
-    """Write `table` as one Parquet file."""
+    """Write `table` as one Parquet file, and read it back.
+
+    Raises:
+        DamagedDataset: it does not come back equal.
+    """
     pq.write_table(table, path, compression="zstd")
+    if not read_table(path, table.schema).equals(table):
+        raise not_as_written(path)
 
 
 def read_table(path: Path, schema: pa.Schema) -> pa.Table:

@@ -88,16 +88,8 @@ def checked_records(folder: DatasetFolder) -> CheckedRecords:
             )
     for version in found.versions.values():
         _check_plan(found, version)
-        _check_receipts(found, version)
+    _check_receipts(found)
     return found
-
-
-def receipt_place(folder: DatasetFolder, versions: dict[int, Version], number: int, shard: VersionShard) -> Path:
-    """Return where the receipt belongs on which a shard of version `number` stands: the newest has the plain name."""
-    former = folder.former_receipt(shard.key, shard.identity)
-    later = (other for version in versions.values() if version.number > number for other in version.shards)
-    is_superseded = any(other.key == shard.key and other.identity != shard.identity for other in later)
-    return former if is_superseded or os.path.lexists(former) else folder.receipt(shard.key)
 
 
 def _require_plain_file(path: Path) -> None:
@@ -145,19 +137,39 @@ def _check_plan(found: CheckedRecords, version: Version) -> None:
         found.files -= 1
 
 
-def _check_receipts(found: CheckedRecords, version: Version) -> None:
-    for shard in version.shards:
-        path = receipt_place(found.folder, found.versions, version.number, shard)
-        found.attempt(
-            lambda shard=shard, path=path: _require_receipt(path, shard),
-            path=path,
-            versions=(version.number,),
-            shard=shard.key,
-        )
+def _check_receipts(found: CheckedRecords) -> None:
+    """Read each receipt once, however many versions share it."""
+    users = [(version.number, shard) for version in found.versions.values() for shard in version.shards]
+    latest: dict[str, dict[str, int]] = {}
+    for number, shard in users:
+        latest.setdefault(shard.key, {})[shard.identity] = number
+    known = {shard.identity for _, shard in users}
+    seen: set[tuple[Path, VersionShard]] = set()
+    for number, shard in users:
+        others = (later for identity, later in latest[shard.key].items() if identity != shard.identity)
+        path = _receipt_place(found.folder, shard, is_superseded=any(later > number for later in others))
+        if (path, shard) not in seen:
+            seen.add((path, shard))
+            found.attempt(
+                lambda shard=shard, path=path: _require_receipt(found.folder, path, shard, known=known),
+                path=path,
+                versions=(number,),
+                shard=shard.key,
+            )
 
 
-def _require_receipt(path: Path, shard: VersionShard) -> None:
+def _receipt_place(folder: DatasetFolder, shard: VersionShard, *, is_superseded: bool) -> Path:
+    """Return where the receipt of a shard belongs: the newest one of a key has the plain name."""
+    former = folder.former_receipt(shard.key, shard.identity)
+    return former if is_superseded or os.path.lexists(former) else folder.receipt(shard.key)
+
+
+def _require_receipt(folder: DatasetFolder, path: Path, shard: VersionShard, *, known: set[str]) -> None:
     receipt = read_record(path, "receipt", Receipt)
+    if receipt.key == shard.key and receipt.identity not in known:
+        # A later run, or a version that cannot be read now, has superseded the one that is wanted.
+        path = folder.former_receipt(shard.key, shard.identity)
+        raise DamagedDataset(f"{path} is missing", path=path)
     if (receipt.key, receipt.identity) != (shard.key, shard.identity):
         raise DamagedDataset(f"{path} is the receipt of another shard", path=path)
     if receipt.rows != shard.rows or tuple(array.stored for array in receipt.arrays) != shard.objects:

@@ -52,7 +52,11 @@ def read_record(path: Path, kind: str, type_: type[Value]) -> Value:
         DamagedDataset: the bytes are not those that were written.
         UnreadableRecord: another version of this code wrote it.
     """
-    return record_in(path.read_bytes(), kind, type_, path=path)
+    try:
+        content = path.read_bytes()
+    except IsADirectoryError as error:
+        raise DamagedDataset(f"{path} should be a {kind} record, it is a folder", path=path) from error
+    return record_in(content, kind, type_, path=path)
 
 
 def record_in(content: bytes, kind: str, type_: type[Value], *, path: Path) -> Value:
@@ -63,11 +67,13 @@ def record_in(content: bytes, kind: str, type_: type[Value], *, path: Path) -> V
         raise DamagedDataset(f"{path} is not a readable {kind} record: {error}", path=path) from error
     if content != _sealed(envelope.kind, envelope.format, bytes(envelope.body)):
         raise DamagedDataset(f"{path} is damaged: its content does not match its own checksum", path=path)
-    if (envelope.kind, envelope.format) != (kind, FORMAT):
+    if envelope.format != FORMAT:
         raise UnreadableRecord(
             f"{path} holds a {envelope.kind} of format {envelope.format}; this version of imagemill reads a {kind} "
             f"of format {FORMAT}. Use the version that wrote it, or prepare into a new dataset name"
         )
+    if envelope.kind != kind:
+        raise DamagedDataset(f"{path} should hold a {kind}, it holds a {envelope.kind}", path=path)
     try:
         return msgspec.json.decode(envelope.body, type=type_)
     except msgspec.ValidationError as error:

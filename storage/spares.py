@@ -13,7 +13,7 @@ from pathlib import Path
 
 from storage.datasets import DatasetMark
 from storage.digests import object_digest
-from storage.durable import remove
+from storage.durable import not_as_written, remove
 from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
 from storage.objects import restore_object, store_object
@@ -64,6 +64,10 @@ def ensure_spare(folder: DatasetFolder, version: Version, scratch: Path) -> Path
             member = zipfile.ZipInfo(path.relative_to(folder.path).as_posix(), _EPOCH)
             packed = zipfile.ZIP_STORED if path.suffix in _STORED_AS_IT_IS else zipfile.ZIP_DEFLATED
             archive.writestr(member, path.read_bytes(), packed, compresslevel=1)
+    with zipfile.ZipFile(built) as archive:
+        # It compares the checksums of what went in with what is on the disk.
+        if archive.testzip() is not None:
+            raise not_as_written(built)
     stored = store_object(folder, built, prefix=f"{version.number:08d}", suffix=SUFFIX, place=folder.spares)
     if found is not None and found.name != stored.name:
         remove(found)

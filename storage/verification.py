@@ -11,13 +11,16 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+from storage.cached_objects import is_cache
 from storage.damage import Damage, classes_of, lost_rows, shard_of
 from storage.datasets import existing_dataset
 from storage.digests import object_bytes, object_digest
+from storage.layout import DatasetFolder
 from storage.receipts import StoredObject
 from storage.record_checks import CheckedRecords, checked_records
 from storage.spares import spares_in
 from storage.tiers import Tiers
+from storage.versions import version_numbers
 
 SECONDS_PER_DAY = 86_400
 
@@ -88,9 +91,17 @@ def verified(
         tuple(sorted(records.versions)),
         records.files + len(items),
         sum(item.stored.bytes for item in chosen),
-        tuple(records.damages),
+        tuple(damage for damage in records.damages if not _was_given_up(folder, damage)),
         tuple(records.notes),
     )
+
+
+def _was_given_up(folder: DatasetFolder, damage: Damage) -> bool:
+    """Tell whether what was found damaged has been evicted or collected while the check went on."""
+    if damage.tier == "fast":
+        return not os.path.lexists(damage.path)
+    left = {*version_numbers(folder), *(number for number, _ in spares_in(folder))}
+    return bool(damage.versions) and bool(left) and max(damage.versions) < min(left)
 
 
 def _items(tiers: Tiers, records: CheckedRecords) -> Iterator[_Item]:
@@ -99,11 +110,12 @@ def _items(tiers: Tiers, records: CheckedRecords) -> Iterator[_Item]:
     for version in records.versions.values():
         for stored in version.objects:
             users.setdefault(stored, []).append(version.number)
-    copies = tiers.cache(records.folder.name).objects
+    cache = tiers.cache(records.folder.name)
+    has_copies = tiers.is_split and is_cache(cache)
     for stored, numbers in users.items():
         yield _Item(records.folder.objects / stored.name, stored, "slow", tuple(numbers))
-        if tiers.is_split and os.path.lexists(copies / stored.name):
-            yield _Item(copies / stored.name, stored, "fast", tuple(numbers))
+        if has_copies and os.path.lexists(cache.objects / stored.name):
+            yield _Item(cache.objects / stored.name, stored, "fast", tuple(numbers))
     for number, path in spares_in(records.folder):
         digest = path.stem.partition("-")[2]
         yield _Item(path, StoredObject(path.name, digest, path.lstat().st_size), "slow", (number,))

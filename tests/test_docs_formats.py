@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import pickle
 import re
@@ -20,10 +21,21 @@ from blake3 import blake3
 from flows.exit_codes import exit_code_of
 from flows.image_job import ImageJob
 from flows.prepare_images import prepare_images
+from flows.run_log import failure_facts
 from storage.datasets import DatasetMark
-from storage.errors import UnreadableRecord
+from storage.errors import DamagedDataset, UnreadableRecord
+from storage.layout import DatasetFolder
 from storage.parameters import Parameters
-from storage.plans import LISTING_SCHEMA, SHUFFLED_SCHEMA, Plan, PlannedShard, PlanSettings, SourceTree
+from storage.plans import (
+    LISTING_SCHEMA,
+    PLAN_FILES,
+    SHUFFLED_SCHEMA,
+    ListingDigests,
+    Plan,
+    PlannedShard,
+    PlanSettings,
+    SourceTree,
+)
 from storage.receipts import Receipt, ShardArray, StoredObject
 from storage.records import read_record
 from storage.refused import Refused
@@ -140,12 +152,12 @@ version.write_bytes(sound)
 def test_a_record_of_the_next_format_is_refused_as_the_page_says_and_ends_with_2(root: Path, tmp_path: Path):
     sound = (root / "imagenet" / "dataset.json").read_bytes()
     body = sound.partition(b',"body":')[2][:-2]
-    head = {"blake3": blake3(b"dataset 2 " + body).hexdigest(), "format": 2, "kind": "dataset"}
+    head = {"blake3": blake3(b"dataset 3 " + body).hexdigest(), "format": 3, "kind": "dataset"}
     later = tmp_path / "dataset.json"
     later.write_bytes(json.dumps(head, separators=(",", ":")).encode()[:-1] + b',"body":' + body + b"}\n")
-    said = re.search(r"(holds a )version (of format 2; .* reads a )version( of format 1\. .*) \| 2 \|", PAGE)
+    said = re.search(r"(holds a )version (of format 3; .* reads a )version( of format 2\. [^\"]*)\" \| 2", PAGE)
     assert said
-    message = re.escape("dataset ".join(said.groups()[:2]) + "dataset" + said[3].removesuffix('"'))
+    message = re.escape("dataset ".join(said.groups()[:2]) + "dataset" + said[3])
     with pytest.raises(UnreadableRecord, match=message) as raised:
         read_record(later, "dataset", DatasetMark)
     assert exit_code_of(raised.value) == 2
@@ -164,6 +176,62 @@ names = [chunk.parts[2]]
 """
     read = ran_text(SNIPPETS["objects"].replace('"imagenet"', '"imagenet-bcolz"') + flip, root)
     assert (read["damaged"], read["again"]) == ([], read["names"])
+
+
+def test_the_snippet_for_spares_finds_every_member_equal_and_a_lost_or_damaged_file(root: Path):
+    damage = """
+lost = next(dataset.glob("plans/*/sorted.parquet"))
+sound = lost.read_bytes()
+lost.unlink()
+again = []
+for member in compared:
+    if not (dataset / member).is_file():
+        again.append(member)
+with zipfile.ZipFile(spare) as archive:
+    lost.write_bytes(archive.read(again[0]))
+same = [lost.read_bytes() == sound]
+spare.write_bytes(spare.read_bytes()[:-1] + b"x")
+"""
+    spares = [path for dataset in ("imagenet", "imagenet-bcolz") for path in (root / dataset / "spares").iterdir()]
+    for spare in spares:
+        kept = spare.read_bytes()
+        text = SNIPPETS["spares"].replace('"imagenet"', f'"{spare.parts[-3]}"')
+        read = ran_text(text + damage, root)
+        after = ran_text(text, root)
+        spare.write_bytes(kept)
+        version, _ = published(root, spare.parts[-3])
+        assert read["damaged"] == []
+        assert sorted(read["compared"]) == sorted(members_of(version))
+        assert (read["again"], read["same"]) == ([f"plans/{version['plan']}/sorted.parquet"], [True])
+        assert after["damaged"] == [str(spare.relative_to(root))]
+
+
+def members_of(version: dict[str, Any]) -> list[str]:
+    """Return the members that the page promises for the spare of the first version of a dataset."""
+    companions = [version["table"], *version["views"], version["report"], version["card"]]
+    return [
+        "dataset.json",
+        "versions/00000001.json",
+        *(f"plans/{version['plan']}/{name}" for name in PLAN_FILES),
+        *(f"receipts/{shard['key']}.json" for shard in version["shards"]),
+        *(f"objects/{part['name']}" for part in companions),
+    ]
+
+
+def test_the_report_is_csv_as_the_page_says(root: Path):
+    version, _ = published(root, "imagenet")
+    path = root / "imagenet" / "objects" / version["report"]["name"]
+    with path.open(newline="", encoding="utf-8") as file:
+        header, *lines = csv.reader(file)
+    assert f"`{','.join(header)}`" in PAGE
+    receipts = [
+        json.loads((root / "imagenet" / "receipts" / f"{shard['key']}.json").read_bytes())["body"]
+        for shard in version["shards"]
+    ]
+    refused = [one for receipt in receipts for one in receipt["refused"]]
+    assert lines == [[one["name"], one["reason"], one["detail"]] for one in refused]
+    assert len(lines) == version["refused"] > 0
+    assert b"\r" not in path.read_bytes()
 
 
 def test_the_rules_of_the_page_give_the_ids_the_order_and_the_splits_on_disk(root: Path):
@@ -218,6 +286,7 @@ RECORDS = {
     ("plan", "field of `settings`"): PlanSettings,
     ("plan", "field of `parameters`"): Parameters,
     ("plan", "field of one of `shards`"): PlannedShard,
+    ("listings", "field"): ListingDigests,
     ("receipt", "field"): Receipt,
     ("receipt", "field of one of `arrays`"): ShardArray,
     ("receipt", "field of an object"): StoredObject,
@@ -260,3 +329,19 @@ def test_the_page_names_every_column_of_every_table_with_its_type():
     assert listing == [(field.name, str(field.type)) for field in LISTING_SCHEMA]
     assert listing + shuffled == [(field.name, str(field.type)) for field in SHUFFLED_SCHEMA]
     assert rows == [(field.name, str(field.type)) for field in ROWS_SCHEMA]
+
+
+def test_the_page_names_every_key_of_a_failure_and_its_facts(tmp_path: Path):
+    error = DamagedDataset("it is damaged", path=tmp_path, need=2, have=1, remedy="repair it")
+    facts = failure_facts(DatasetFolder(tmp_path), "gc", error)
+    (documented,) = ([row[0].strip("`") for row in rows] for _, title, rows in tables_of_page() if "failure" in title)
+    assert documented == list(facts)
+    assert None not in facts.values()
+
+
+def test_the_page_tells_every_folder_that_a_run_makes(root: Path):
+    tree = PAGE.partition("```\n<root>/<dataset>/\n")[2].partition("```")[0]
+    told = {line.split()[0].split("/")[0] for line in tree.splitlines() if re.match(r" {4}\S", line)}
+    made = {path.name for dataset in ("imagenet", "imagenet-bcolz") for path in (root / dataset).iterdir()}
+    assert made <= told
+    assert told - made == {"trash"}

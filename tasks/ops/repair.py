@@ -228,7 +228,7 @@ def _renew_spares(work: _Work, records: CheckedRecords) -> None:
             continue
         try:
             path = ensure_spare(work.folder, version, work.scratch)
-        except (DamagedDataset, FileNotFoundError, IsADirectoryError):
+        except (DamagedDataset, FileNotFoundError):
             # Something that it should hold is lost for good, and reported as such.
             continue
         work.done.repaired |= {path: "written anew"} | ({found: "replaced"} if found else {})

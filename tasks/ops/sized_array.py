@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from storage.array_formats import ArrayFormat, ArrayRows, ArraySpec, ArrayWriter, chunk_ranges
 from storage.digests import chunk_crc, object_digest
-from storage.durable import remove
-from storage.errors import DamagedDataset
+from storage.durable import not_as_written, remove
 from storage.layout import DatasetFolder
 from storage.objects import store_object
 from storage.receipts import ShardArray
@@ -89,7 +88,7 @@ class SizedArray:
             same = len(rows) == len(self._kept) and list(_crcs_of(rows, self._spec)) == self._crcs
             same = same and np.array_equal(rows.labels, self._labels[self._kept])
             if not same or not np.array_equal(rows.ids, self._ids[self._kept]):
-                raise DamagedDataset(f"{self._path} does not read back as it was written; the disk cannot be trusted")
+                raise not_as_written(self._path)
         finally:
             rows.close()
 

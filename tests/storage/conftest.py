@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -21,7 +22,7 @@ from storage.tiers import Tiers
 from storage.versions import Version
 from tests.examples import PARAMETERS
 from tests.oracles.crc32c import plain_crc32c
-from tests.storage.random_versions import Published, published_rows, stored_bytes
+from tests.storage.random_versions import Published, copied, published_rows, stored_bytes
 
 # ---- Oracles
 
@@ -135,3 +136,27 @@ def publish_rows(tmp_path: Path, parameters: Parameters) -> PublishRows:
         )
 
     return build
+
+
+class Prepublished(Protocol):
+    def __call__(self, name: str, *versions: tuple[int, ...]) -> Published: ...
+
+
+@pytest.fixture(scope="session")
+def published_once(tmp_path_factory: pytest.TempPathFactory) -> Prepublished:
+    """Publish versions whose shards have the given numbers of rows, the same ones only once. Do not change them."""
+
+    @cache
+    def build(name: str, *versions: tuple[int, ...]) -> Published:
+        root = tmp_path_factory.mktemp("published")
+        parameters = replace(PARAMETERS, array_format=name)
+        tiers = Tiers(root / "slow", root / "fast")
+        return [published_rows(tiers, parameters, shards=shards, rows_per_chunk=2) for shards in versions][-1]
+
+    return build
+
+
+@pytest.fixture
+def prepublished(published_once: Prepublished, tmp_path: Path) -> Prepublished:
+    """Give a copy of versions whose shards have the given numbers of rows, as the last of them was published."""
+    return lambda name, *versions: copied(published_once(name, *versions), tmp_path)

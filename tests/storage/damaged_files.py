@@ -58,6 +58,14 @@ def files_of(path: Path) -> list[Path]:
     return [file for file in files if file.is_file() and file.stat().st_size]
 
 
+def as_of_format(record: bytes, kind: str, format_: int) -> bytes:
+    """Return the content of a record sealed as one of another format."""
+    body = record.partition(b',"body":')[2][:-2]
+    checksum = blake3(b"%s %d %s" % (kind.encode(), format_, body)).hexdigest()
+    head = b'{"blake3":"%s","format":%d,"kind":"%s"' % (checksum.encode(), format_, kind.encode())
+    return head + b',"body":' + body + b"}\n"
+
+
 @contextmanager
 def damaged(path: Path, content: Content) -> Iterator[None]:
     """Give a file other content, None for none at all, and its own again when the block ends."""
@@ -74,14 +82,15 @@ def damaged(path: Path, content: Content) -> Iterator[None]:
 @contextmanager
 def swapped(one: Path, other: Path) -> Iterator[None]:
     """Let two files or folders change places while the block runs."""
-    _swap(one, other)
+    swap(one, other)
     try:
         yield
     finally:
-        _swap(one, other)
+        swap(one, other)
 
 
-def _swap(one: Path, other: Path) -> None:
+def swap(one: Path, other: Path) -> None:
+    """Let two files or folders change places."""
     aside = one.with_name("aside")
     one.rename(aside)
     other.rename(one)

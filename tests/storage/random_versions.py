@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,12 @@ class Published:
     def object(self, shard: int, side: int) -> Path:
         place = self.version.parameters.sides.index(side)
         return self.folder.objects / self.version.shards[shard].objects[place].name
+
+
+def copied(published: Published, root: Path) -> Published:
+    """Return the same dataset below another folder: a copy takes a tenth of the time that publishing takes."""
+    shutil.copytree(published.tiers.slow, root / "slow")
+    return replace(published, tiers=Tiers(root / "slow", root / "fast"))
 
 
 def published_rows(tiers: Tiers, parameters: Parameters, *, shards: tuple[int, ...], rows_per_chunk: int) -> Published:

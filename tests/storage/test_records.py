@@ -85,9 +85,9 @@ def test_a_record_of_another_format_is_unreadable_and_the_remedy_is_named(tmp_pa
         read_record(path, "fact", Fact)
 
 
-def test_a_record_of_another_kind_is_unreadable(tmp_path: Path):
+def test_a_record_of_another_kind_is_not_the_one_that_was_written(tmp_path: Path):
     write_record(tmp_path / "fact.json", "fact", FACT)
-    with pytest.raises(UnreadableRecord, match="holds a fact of format 2; this version of imagemill reads a plan"):
+    with pytest.raises(DamagedDataset, match="should hold a plan, it holds a fact"):
         read_record(tmp_path / "fact.json", "plan", Fact)
 
 

@@ -26,8 +26,8 @@ Spoil = Callable[[Path], object]
 
 
 @pytest.fixture(params=FORMATS)
-def published(request: pytest.FixtureRequest, publish_rows) -> Published:
-    return publish_rows(request.param, shards=(3, 0, 2))
+def published(request: pytest.FixtureRequest, prepublished: Callable[..., Published]) -> Published:
+    return prepublished(request.param, (3, 0, 2))
 
 
 def members_of(spare: Path) -> dict[str, bytes]:
@@ -119,9 +119,8 @@ def test_what_else_lies_in_the_folder_is_no_spare(published: Published):
     assert list(spares_in(folder)) == [(1, spare)]
 
 
-def test_copies_come_from_every_whole_spare_the_newest_first(publish_rows: Callable[..., Published]):
-    folder = publish_rows("bcolz", shards=(3,)).folder
-    publish_rows("bcolz", shards=(3, 2))
+def test_copies_come_from_every_whole_spare_the_newest_first(prepublished: Callable[..., Published]):
+    folder = prepublished("bcolz", (3,), (3, 2)).folder
     old, new = (path for _, path in spares_in(folder))
     marker = folder.marker.read_bytes()
     assert list(spared_copies(folder, folder.marker)) == [marker, marker]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,9 @@ from tasks.ops.refusal_report import report_refused
 from tasks.ops.shard_building import DecodingGuard, ShardJob, build_shard
 from tasks.ops.version_assembly import draft_version
 from tests.examples import PARAMETERS
+from tests.faults.bare_prepare import BareJob
 from tests.oracles.conversions import encoded
+from tests.tasks.ops.prepared_images import Prepared, add_files
 
 SIDES = (16, 8)
 MakeJob = Callable[..., ShardJob]
@@ -110,18 +114,24 @@ def _command(process: psutil.Process) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Published:
-    """A version of three good pictures and two bad ones in two shards, and what it was made of."""
+class Finished:
+    """A plan of three good pictures and two bad ones in two shards, of which every shard has its receipt."""
 
     tiers: Tiers
     folder: DatasetFolder
     plan: Plan
     shuffled: pa.Table
+
+
+@dataclass(frozen=True)
+class Published(Finished):
+    """The same, published."""
+
     version: Version
 
 
 @pytest.fixture
-def published(folder: DatasetFolder, parameters: Parameters, pngs: Callable[..., dict[str, bytes]]) -> Published:
+def finished(folder: DatasetFolder, parameters: Parameters, pngs: Callable[..., dict[str, bytes]]) -> Finished:
     source = folder.path.parent.parent / "source"
     files = {**pngs(3), "dog/empty.jpg": b"", "dog/text.jpg": b"not an image"}
     for name, content in files.items():
@@ -134,10 +144,16 @@ def published(folder: DatasetFolder, parameters: Parameters, pngs: Callable[...,
     write_plan(folder, plan, shuffled)
     for job in planned_jobs(folder, plan, shuffled):
         build_shard(job, DecodingGuard())
+    root = folder.path.parent
+    return Finished(Tiers(root, root), folder, plan, shuffled)
+
+
+@pytest.fixture
+def published(finished: Finished) -> Published:
+    folder, plan, shuffled = finished.folder, finished.plan, finished.shuffled
     report = report_refused(folder, plan).report
     version, _ = publish(folder, draft_version(folder, plan, shuffled, folder.tmp, built_on=None, report=report))
-    root = folder.path.parent
-    return Published(Tiers(root, root), folder, plan, shuffled, version)
+    return Published(finished.tiers, folder, plan, shuffled, version)
 
 
 def planned_jobs(folder: DatasetFolder, plan: Plan, shuffled: pa.Table) -> list[ShardJob]:
@@ -159,3 +175,42 @@ def planned_jobs(folder: DatasetFolder, plan: Plan, shuffled: pa.Table) -> list[
             )
         )
     return jobs
+
+
+# ---- Datasets that were prepared by all steps of the product
+
+
+@pytest.fixture(scope="session")
+def prepared_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Prepared]:
+    """Prepare two versions in an array format, once for all tests. Do not change them."""
+
+    @cache
+    def build(array_format: str) -> Prepared:
+        root = tmp_path_factory.mktemp("prepared")
+        source = root / "source"
+        job = BareJob(
+            str(source), str(root / "slow"), "photos", array_format=array_format, rows_per_shard=3, max_refused=1.0
+        )
+        prepared = Prepared(Tiers(root / "slow", root / "fast"), source, job)
+        files = {f"cat/{number}.png": encoded(picture(number), "PNG") for number in range(7)}
+        add_files(source, {**files, "dog/text.jpg": b"not an image"})
+        assert prepared.prepare() == {"status": "published", "version": 1, "built": 3}
+        add_files(source, {f"dog/{number}.png": encoded(picture(number), "PNG") for number in (7, 8)})
+        assert prepared.prepare() == {"status": "published", "version": 2, "built": 1}
+        return prepared
+
+    return build
+
+
+@pytest.fixture(params=["bcolz", "hdf5"])
+def prepared(
+    request: pytest.FixtureRequest, prepared_once: Callable[[str], Prepared], tmp_path: Path
+) -> Iterator[Prepared]:
+    """A copy of the two versions, which a test may change; the images are where the plans say, until it ends."""
+    original = prepared_once(request.param)
+    shutil.copytree(original.tiers.slow, tmp_path / "slow")
+    kept = Path(shutil.copytree(original.source, tmp_path / "kept"))
+    job = replace(original.job, root=str(tmp_path / "slow"))
+    yield Prepared(Tiers(tmp_path / "slow", tmp_path / "fast"), original.source, job)
+    shutil.rmtree(original.source, ignore_errors=True)
+    kept.rename(original.source)
