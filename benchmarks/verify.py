@@ -29,7 +29,20 @@ HASH = "import blake3; h = blake3.blake3(); [h.update(b) for b in iter(lambda: s
 
 def published(source: Path, root: Path) -> Tiers:
     """Publish the benchmark's images at 288 and 224 pixels below `root`; return the roots."""
-    arguments = ["prepare", source, "--dataset", DATASET, "--slow", root, "--size", "288", "--size", "224", "--max-refused", "1"]
+    arguments = [
+        "prepare",
+        source,
+        "--dataset",
+        DATASET,
+        "--slow",
+        root,
+        "--size",
+        "288",
+        "--size",
+        "224",
+        "--max-refused",
+        "1",
+    ]
     command = [sys.executable, "-m", "flows.command_line", *map(str, arguments)]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     return Tiers(root, root)

@@ -67,8 +67,9 @@ def prepare_images(job: ImageJob) -> Outcome:
         manifest = read_manifest(job.manifest) if job.manifest else None
         source = SourceTree(str(job.source.absolute()), str(job.labels.absolute()) if job.labels else None)
         settings = job.plan_settings(manifest, colour_policy=COLOUR_POLICY, libraries=pixel_libraries())
-        listing = list_images(source, manifest=manifest, limit=job.limit, seed=job.seed)
+        # Before the listing: what another run publishes while this one lists is newer than what it finds.
         current = current_version(folder)
+        listing = list_images(source, manifest=manifest, limit=job.limit, seed=job.seed)
         former = former_of(folder, current, settings)
         if current and former and same_listing(listing, former) and is_whole(folder, current):
             return unchanged(job, folder, former.plan, current, scratch)

@@ -32,14 +32,15 @@ def stage(
         from flows.byte_bar import byte_bar
         from flows.roots import chosen_tiers
         from flows.staging_terminal import print_staged
-        from storage.reading import chosen_version
+        from storage.reading import open_version
         from storage.staging import fast_usage, needed_for_sizes
         from storage.staging import stage as stage_objects
 
         tiers = chosen_tiers(slow, fast, fast_budget=fast_budget)
-        chosen = chosen_version(tiers, name, version)
-        objects = needed_for_sizes(chosen, size or chosen.parameters.sides)
-        with byte_bar(f"staging {name}") as bar:
+        # Held, so that it is not collected while it is copied.
+        with open_version(tiers, name, number=version) as opened, byte_bar(f"staging {name}") as bar:
+            chosen = opened.version
+            objects = needed_for_sizes(chosen, size or chosen.parameters.sides)
             staged = stage_objects(tiers, name, objects, check=check, on_start=bar.start, on_bytes=bar.add)
         print_staged(name, chosen.number, staged, fast_usage(tiers), tiers, as_json=as_json)
 

@@ -87,21 +87,37 @@ def move_to_trash(folder: DatasetFolder, garbage: Iterable[Garbage], *, keep: in
     batch = folder.trash / datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     still = {item.path for item in find_garbage(folder, keep=keep, grace=grace)}
     moved: dict[Path, Path] = {}
+    needed: _Needed | None = None
     for item in garbage:
         if item.path not in still or not os.path.lexists(item.path):
             continue
+        if item.path.parent not in (folder.spares, folder.versions):
+            needed = needed or _needed_without(folder, moved, grace)
+            if needed.has(item.path):
+                continue
         aside = batch / item.path.relative_to(folder.path)
         aside.parent.mkdir(parents=True, exist_ok=True)
         item.path.rename(aside)
         moved[item.path] = aside
-        if item.path.parent == folder.versions:
-            # The record must be gone for good before the first of its objects is.
-            sync_folder(folder.versions)
-    needed = _needed(folder, keep, grace)
+    needed = _needed_without(folder, moved, grace)
     for path, aside in moved.items():
         if needed.has(path) and not path.exists():
             aside.rename(path)
     return batch
+
+
+def _needed_without(folder: DatasetFolder, moved: dict[Path, Path], grace: timedelta) -> _Needed:
+    """Return what is needed after the records in `moved` are gone; the record of a version that is read is put back.
+
+    A reader pins a version first, and looks then whether its record is there: one of the two sees the other. What a
+    version stands on that has its record is needed from here on, even if its reader is gone in a moment.
+    """
+    # They must be gone for good before the first of their objects is.
+    sync_folder(folder.versions)
+    for record in map(folder.version, pinned(folder).versions):
+        if record in moved:
+            moved.pop(record).rename(record)
+    return _needed(folder, None, grace)
 
 
 def empty_trash(batches: Iterable[Garbage]) -> None:

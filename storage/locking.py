@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ import msgspec
 
 from storage.errors import DatasetLocked
 from storage.layout import DatasetFolder
+
+NOTE_SECONDS = 0.5
+"""How long a run that is turned away waits for the holder to note who it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ def dataset_lock(folder: DatasetFolder) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = _holder_text(descriptor)
+            holder = _holder_text(descriptor, give_up=time.monotonic() + NOTE_SECONDS)
             raise DatasetLocked(
                 f"{folder.path} is being built by {holder}",
                 path=folder.path,
@@ -63,9 +67,20 @@ def dataset_lock(folder: DatasetFolder) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _holder_text(descriptor: int) -> str:
+def _holder_text(descriptor: int, *, give_up: float) -> str:
+    """Describe who holds the lock; wait a little for one that took it just now, and has not noted who it is."""
+    while (holder := _noted(descriptor)) is None:
+        if time.monotonic() > give_up:
+            return "another process that has just started"
+        time.sleep(0.01)
+    return f"process {holder.pid} on {holder.host} since {holder.since}"
+
+
+def _noted(descriptor: int) -> Holder | None:
+    """Return what the lock file says, None if it says nothing or names a former holder, which has ended."""
     try:
         holder = msgspec.json.decode(os.pread(descriptor, 4096, 0), type=Holder)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return "another process that has just started"
-    return f"process {holder.pid} on {holder.host} since {holder.since}"
+        return None
+    is_here = (holder.host, holder.boot) == (socket.gethostname(), boot_id())
+    return None if is_here and not Path("/proc", str(holder.pid)).exists() else holder

@@ -46,5 +46,10 @@ def _put(built: Path, final: Path, digest: str) -> None:
             return
         # A folder cannot be replaced by a rename; the damaged one goes to the scratch folder, and away with it.
         final.rename(partial_name(built))
-    built.rename(final)
+    try:
+        built.rename(final)
+    except OSError:
+        # A folder cannot be renamed onto another: a second run has stored the same object meanwhile.
+        if not final.is_dir() or object_digest(final) != digest:
+            raise
     sync_folder(final.parent)

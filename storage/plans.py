@@ -102,7 +102,6 @@ def write_plan(folder: DatasetFolder, plan: Plan, shuffled: pa.Table) -> Path:
         # Somebody works on it again: gc must not take it for given up.
         os.utime(final)
         return final
-    remove(final)
     partial = partial_name(final)
     partial.mkdir(parents=True)
     try:
@@ -112,15 +111,25 @@ def write_plan(folder: DatasetFolder, plan: Plan, shuffled: pa.Table) -> Path:
         write_record(partial / "listings.json", "listings", _digests_in(partial))
         write_record(partial / "plan.json", "plan", plan)
         sync_object(partial)
-        partial.rename(final)
-    except OSError:
-        # Another run stored the same plan meanwhile.
-        if not final.is_dir():
-            raise
+        _put(folder, plan, partial)
     finally:
         remove(partial)
     sync_folder(final.parent)
     return final
+
+
+def _put(folder: DatasetFolder, plan: Plan, partial: Path) -> None:
+    """Give a plan its name, unless another run has stored the same plan meanwhile; a damaged one makes way."""
+    final = folder.plan(plan.identity)
+    try:
+        partial.rename(final)
+    except OSError:
+        if _is_whole(folder, plan):
+            return
+        aside = partial_name(final)
+        final.rename(aside)
+        partial.rename(final)
+        remove(aside)
 
 
 def _is_whole(folder: DatasetFolder, plan: Plan) -> bool:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from storage.digests import object_digest
 from storage.errors import DamagedDataset, UnknownDataset
 from storage.parquet import read_table
+from storage.pins import Pin, pin
 from storage.receipts import is_present
 from storage.row_tables import ROWS_SCHEMA
 from storage.sized_rows import SizedRows
@@ -21,7 +22,7 @@ from storage.versions import Version, current_version, read_version
 def open_version(
     tiers: Tiers, dataset: str, *, number: int | None = None, access: Access = "random", check: bool = True
 ) -> OpenVersion:
-    """Open the current version of `dataset`, or version `number`.
+    """Open the current version of `dataset`, or version `number`; nothing of it is collected until it is closed.
 
     `access` says how rows will be read, which decides the disk. With `check`, every chunk that is read is
     compared with the checksum of what was written.
@@ -29,7 +30,14 @@ def open_version(
     Raises:
         UnknownDataset: there is no such dataset or version.
     """
-    return OpenVersion(tiers, dataset, chosen_version(tiers, dataset, number), access=access, check=check)
+    folder = tiers.authority(dataset)
+    while True:
+        version = chosen_version(tiers, dataset, number)
+        held = pin(folder, version.number, (stored.name for stored in version.objects))
+        # Whoever collects takes the record away first, and looks at the pins then: one of the two sees the other.
+        if folder.version(version.number).exists():
+            return OpenVersion(tiers, dataset, version, access=access, check=check, held=held)
+        held.close()
 
 
 def chosen_version(tiers: Tiers, dataset: str, number: int | None) -> Version:
@@ -48,8 +56,11 @@ def chosen_version(tiers: Tiers, dataset: str, number: int | None) -> Version:
 class OpenVersion:
     """A published version, open for reading; a context manager. The row tables are columns of equal length."""
 
-    def __init__(self, tiers: Tiers, dataset: str, version: Version, *, access: Access, check: bool) -> None:
+    def __init__(
+        self, tiers: Tiers, dataset: str, version: Version, *, access: Access, check: bool, held: Pin | None = None
+    ) -> None:
         self.version = version
+        self._held = held
         self._tiers, self._dataset, self._check = tiers, dataset, check
         self._access: Access = access
         self._sizes: dict[int, SizedRows] = {}
@@ -109,7 +120,9 @@ class OpenVersion:
         return self._table["source"][row].as_py()
 
     def close(self) -> None:
-        """Close every shard that is open."""
+        """Close every shard that is open, and let go of the version."""
+        if self._held is not None:
+            self._held.close()
         for rows in self._sizes.values():
             rows.close()
         self._sizes.clear()

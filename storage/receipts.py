@@ -15,7 +15,7 @@ from storage.refused import PASSING, Refused
 
 logger = logging.getLogger(__name__)
 
-_OBJECT_NAME = re.compile(r"[a-z0-9][a-z0-9-]*\.[a-z0-9]+")
+_OBJECT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}\.[a-z0-9]{1,16}")
 
 
 @dataclass(frozen=True, slots=True)

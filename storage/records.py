@@ -76,7 +76,7 @@ def record_in(content: bytes, kind: str, type_: type[Value], *, path: Path) -> V
         raise DamagedDataset(f"{path} should hold a {kind}, it holds a {envelope.kind}", path=path)
     try:
         return msgspec.json.decode(envelope.body, type=type_)
-    except msgspec.ValidationError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise UnreadableRecord(f"{path}: this version of imagemill cannot read it: {error}") from error
 
 

@@ -129,7 +129,10 @@ def _missing_or_short(item: _Item) -> str:
         return "missing"
     if item.path.is_dir() and (link := next(_links_below(item.path), None)):
         return f"it holds the symbolic link {link}, which imagemill never makes there"
-    found = object_bytes(item.path)
+    try:
+        found = object_bytes(item.path)
+    except FileNotFoundError:
+        return "missing in part"
     return "" if found == item.stored.bytes else f"it should have {item.stored.bytes} bytes, it has {found}"
 
 

@@ -13,6 +13,9 @@ from storage.records import create_record, fingerprint, read_record
 
 logger = logging.getLogger(__name__)
 
+MAX_SIDE = 65_536
+"""No array of ours is wider; a larger number in a record is a lie."""
+
 
 @dataclass(frozen=True, slots=True)
 class VersionShard:
@@ -89,7 +92,21 @@ def read_version(folder: DatasetFolder, number: int) -> Version:
         raise UnknownDataset(f"{folder.path} has no version {number}; it has: {known}") from error
     if version.number != number:
         raise DamagedDataset(f"{path} is the record of another version", path=path, need=number, have=version.number)
+    if not _makes_sense(version):
+        raise DamagedDataset(f"{path} contradicts itself: imagemill did not write it", path=path)
     return version
+
+
+def _makes_sense(version: Version) -> bool:
+    """Tell whether counts and sizes agree with each other, so that readers may rely on them."""
+    sides, shards = version.parameters.sides, version.shards
+    sizes = all(1 <= side <= MAX_SIDE for side in sides) and len(set(sides)) == len(sides)
+    rows = all(shard.rows >= 0 and len(shard.objects) == (len(sides) if shard.rows else 0) for shard in shards)
+    totals = (
+        version.stored + version.refused == version.listed and sum(shard.rows for shard in shards) == version.stored
+    )
+    order = (version.parent or 0) < version.number and version.refused >= 0
+    return sizes and rows and totals and order
 
 
 def current_version(folder: DatasetFolder) -> Version | None:

@@ -16,7 +16,7 @@ from storage.spares import ensure_spare, restored_from_spare
 from storage.tiers import Tiers
 from storage.versions import Version, current_version, publish
 from tasks.ops.prepare_report import BuildFigures, card_markdown, sample_sheet
-from tasks.ops.refusal_report import Refusals, report_refused, require_few_refused
+from tasks.ops.refusal_report import REPORT, Refusals, report_refused, require_few_refused
 from tasks.ops.version_assembly import draft_version
 
 
@@ -46,9 +46,9 @@ def publish_plan(
         VersionConflict: another run published other content meanwhile.
     """
     folder = tiers.authority(plan.dataset)
-    refusals = report_refused(folder, plan)
+    refusals = report_refused(folder, plan, scratch)
     require_few_refused(refusals, max_refused)
-    draft = draft_version(folder, plan, shuffled, scratch, built_on=built_on, report=refusals.report)
+    draft = draft_version(folder, plan, shuffled, scratch, built_on=built_on, report=scratch / REPORT)
     refusals = replace(refusals, report=folder.objects / draft.report.name)
     current = current_version(folder)
     if current is None or current.identity != draft.identity:

@@ -15,6 +15,7 @@ from storage.layout import DatasetFolder
 from storage.plans import Plan, receipts_of
 from storage.refused import Refused
 
+REPORT = "refused.csv"
 KEPT_REFUSED = 500
 """So many refused inputs are kept at hand for pages; the report has every one."""
 
@@ -39,8 +40,11 @@ def refusals_of(folder: DatasetFolder, plan: Plan, *, report: Path) -> Refusals:
     return _summed(refused_of(folder, plan), plan, report)
 
 
-def report_refused(folder: DatasetFolder, plan: Plan) -> Refusals:
-    """Write every refused input of a finished plan to a CSV file with name, reason and detail; sum them up."""
+def report_refused(folder: DatasetFolder, plan: Plan, scratch: Path) -> Refusals:
+    """Write every refused input of a finished plan to a CSV file with name, reason and detail; sum them up.
+
+    The version gets the copy in the run's own `scratch` folder: another run of the same plan removes the report.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("name", "reason", "detail"))
@@ -51,7 +55,9 @@ def report_refused(folder: DatasetFolder, plan: Plan) -> Refusals:
             yield refused
 
     refusals = _summed(written(), plan, folder.refused(plan.identity))
-    write_durably(refusals.report, text.getvalue().encode("utf-8"))
+    content = text.getvalue().encode("utf-8")
+    write_durably(refusals.report, content)
+    (scratch / REPORT).write_bytes(content)
     return refusals
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +28,7 @@ def draft_version(
     """Return the version of a finished plan, without its card; its table, views and report are stored already.
 
     `built_on` is the number of the version that was current when the plan was made, None if there was none;
-    `report` the file of the refused inputs.
+    `report` the file of the refused inputs in the scratch folder, which it leaves.
 
     Raises:
         DamagedDataset: stored and refused do not add up to what was listed.
@@ -40,7 +39,6 @@ def draft_version(
         shards.append(VersionShard(shard.key, receipt.identity, receipt.rows, objects))
         tables.append(_rows_of(shuffled, shard, receipt, plan))
     table = pa.concat_tables(tables)
-    copied = Path(shutil.copyfile(report, scratch / "refused.csv"))
     views = stored_views(folder, plan.settings.parameters, shards, scratch)
     return Version(
         number=next_number(folder),
@@ -59,7 +57,7 @@ def draft_version(
         table=stored_table(folder, table, scratch),
         views=views,
         card=None,
-        report=store_object(folder, copied, prefix="refused", suffix=".csv"),
+        report=store_object(folder, report, prefix="refused", suffix=".csv"),
     )
 
 

@@ -89,8 +89,9 @@ def prepare(job: BareJob, *, build: Build = build_here) -> dict[str, object]:
         dataset_lock(folder),
         scratch_folder(folder) as scratch,
     ):
-        listing = list_class_folders(Path(job.source))
+        # Before the listing: what another run publishes while this one lists is newer than what it finds.
         current = current_version(folder)
+        listing = list_class_folders(Path(job.source))
         former = former_of(folder, current, settings_of(job))
         if current and former and same_listing(listing, former) and is_whole(folder, current):
             ensure_spare(folder, current, scratch)

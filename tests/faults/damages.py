@@ -10,11 +10,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
+import numpy as np
+
 from tests.oracles.published_dataset import Body, version_bodies
 
 DATASET = "demo"
 ASIDE = "aside-"
 """How the folders are called, below a root, in which damage leaves what it took away."""
+
+BLOSCPACK_BYTES = 32
+"""What stands before the pixels in a chunk of bcolz: the headers of bloscpack and Blosc."""
 
 LISTING_KINDS = {
     "plan.json": "plan",
@@ -97,6 +103,32 @@ def flip_a_bit(target: Target, others: list[Target], chance: random.Random) -> l
     content[chance.randrange(limit)] ^= 1 << chance.randrange(8)
     target.path.write_bytes(content)
     return [target]
+
+
+def flip_a_pixel(target: Target, others: list[Target], chance: random.Random) -> list[Target]:
+    """Flip one bit among the pixels of a shard, in one of its chunks."""
+    file, places = _chunks_of(target.path)
+    start, size = chance.choice(places)
+    with file.open("r+b") as opened:
+        opened.seek(start + chance.randrange(size))
+        pixel = opened.read(1)[0]
+        opened.seek(-1, os.SEEK_CUR)
+        opened.write(bytes([pixel ^ 1 << chance.randrange(8)]))
+    return [target]
+
+
+def _chunks_of(path: Path) -> tuple[Path, list[tuple[int, int]]]:
+    """Return the file of some chunks of pixels, and where in it they begin and how many bytes they have."""
+    if path.is_dir():
+        chunk = path / "images" / "data" / "__0.blp"
+        return chunk, [(BLOSCPACK_BYTES, chunk.stat().st_size - BLOSCPACK_BYTES)]
+    with h5py.File(path) as opened:
+        images = opened["images"]
+        assert isinstance(images, h5py.Dataset)
+        # A chunk may be larger than the rows in it; the first row is always there.
+        row = int(np.prod(images.shape[1:]))
+        places = [images.id.get_chunk_info(number).byte_offset for number in range(images.id.get_num_chunks())]
+        return path, [(place, row) for place in places]
 
 
 def cut_short(target: Target, others: list[Target], chance: random.Random) -> list[Target]:

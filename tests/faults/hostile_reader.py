@@ -31,7 +31,7 @@ MEMORY_BYTES = 3 * 1024**3
 
 REPOSITORY = Path(__file__).parents[2]
 _SYSTEM = ("/proc", "/sys", "/dev/null", "/dev/urandom", "/etc/localtime", "/usr/share/zoneinfo", "/usr/lib", "/lib")
-_READABLE = (*_SYSTEM, sys.prefix, sys.base_prefix, str(REPOSITORY))
+_READABLE = (*_SYSTEM, sys.prefix, sys.base_prefix, str(REPOSITORY), str(Path.cwd()))
 _CODE_RUNS = ("os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty")
 _NEVER = ("socket.connect", "socket.bind", "socket.getaddrinfo", "ctypes.dlopen", "urllib.Request")
 _OF_WORKERS = ("joblib", "storage", "tasks", "builtins", "pathlib")

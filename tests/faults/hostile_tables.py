@@ -154,5 +154,5 @@ def with_a_billion_rows(captured: Captured) -> None:
     captured.adopt(captured.table, new)
 
 
-GROUPS = 12
-"""So many times a million rows: 3 GB once unpacked."""
+GROUPS = 6
+"""So many times a million rows: 2 GB once unpacked."""

@@ -101,7 +101,9 @@ def _last_writer_wins() -> None:
     import storage.durable
 
     def create_durably(path: Path, content: bytes) -> bool:
-        write_durably(path, content)  # noqa: F821  (a name of the module where this runs)
+        from storage.durable import write_durably
+
+        write_durably(path, content)
         return True
 
     _replace_body(storage.durable.create_durably, create_durably)

@@ -6,6 +6,7 @@ import os
 import random
 from collections.abc import Iterator
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,10 @@ from tests.faults.damage_checks import (
     spared_contents,
 )
 from tests.faults.damage_trials import Bench, differences, make_bench, reads_of, tree_below
-from tests.faults.damages import DATASET, Target, discard, faults_of
+from tests.faults.damages import DATASET, Target, discard, faults_of, flip_a_pixel, swap_with_its_like
 from tests.faults.figures import record
 from tests.faults.tiny_source import picture_name
+from tests.oracles.published_dataset import version_bodies
 
 SLOW_ALONE = 4
 """Without a fast root a shard is rebuilt from the images, which takes a process pool: one trial in so many."""
@@ -75,6 +77,35 @@ def drawn(targets: tuple[Target, ...], chance: random.Random) -> Iterator[tuple[
         first = [*kinds.items(), *((kind, fault) for fault, kind in faults.items())]
         for kind, fault in dict.fromkeys([*first, *pairs]):
             yield chance.choice(by_pair[kind, fault]), fault
+
+
+PIXELS = ("pixels", "copy: pixels")
+
+
+@pytest.mark.parametrize("count", [6, pytest.param(60, marks=pytest.mark.slow)])
+def test_other_pixels_are_never_taken_for_those_that_were_published(count: int, bench: Bench):
+    """HDF5's own checksum does not notice another shard of the same shape, and bcolz has none."""
+    chance, tally = random.Random(count), Tally()
+    arrays = [target for target in bench.targets if target.kind in PIXELS and target.path == target.item]
+    for number in range(count):
+        target = chance.choice([target for target in arrays if target.kind == PIXELS[number % 2]])
+        damaged = flip_a_pixel(target, [], chance)
+        tally.run(bench, "one bit of a pixel flipped", damaged, bench.tiers, trial=require_found_and_repaired)
+    for target, other in chance.sample(same_shapes(bench, arrays), min(count, len(same_shapes(bench, arrays)))):
+        damaged = swap_with_its_like(target, [other], chance)
+        tally.run(bench, "shards of one shape swapped", damaged, bench.tiers, trial=require_found_and_repaired)
+    tally.close()
+
+
+def same_shapes(bench: Bench, arrays: list[Target]) -> list[tuple[Target, Target]]:
+    """Return pairs of shards on one disk that have as many rows of the same size."""
+    shards = [shard for body in version_bodies(bench.dataset).values() for shard in body["shards"]]
+    rows = {stored["name"]: shard["rows"] for shard in shards for stored in shard["objects"]}
+    shapes: dict[tuple[bool, str, int], list[Target]] = {}
+    for target in arrays:
+        side = target.path.name.partition("-")[0]
+        shapes.setdefault((target.is_copy, side, rows[target.path.name]), []).append(target)
+    return [pair for alike in shapes.values() for pair in combinations(alike, 2)]
 
 
 # ---- Several at once

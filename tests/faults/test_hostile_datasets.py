@@ -92,30 +92,30 @@ def named(attack: Attack) -> str:
 
 @pytest.mark.parametrize("commands", USES)
 @pytest.mark.parametrize("attack", record_attacks(), ids=named)
-def test_hostile_records(attack: Attack, commands: tuple[str, ...], stage: Stage):
+def test_records_that_lie_are_refused_or_harmless(attack: Attack, commands: tuple[str, ...], stage: Stage):
     assert_promises_kept(attack, "hdf5", commands, stage, fault="hostile records")
 
 
 @pytest.mark.parametrize("commands", USES)
 @pytest.mark.parametrize("attack", list(hdf5_attacks()), ids=named)
-def test_hostile_hdf5(attack: Attack, commands: tuple[str, ...], stage: Stage):
+def test_hostile_hdf5_files_are_refused_or_harmless(attack: Attack, commands: tuple[str, ...], stage: Stage):
     assert_promises_kept(attack, "hdf5", commands, stage, fault="hostile HDF5")
 
 
 @pytest.mark.parametrize("commands", USES)
 @pytest.mark.parametrize("attack", list(bcolz_attacks()), ids=named)
-def test_hostile_bcolz(attack: Attack, commands: tuple[str, ...], stage: Stage):
+def test_hostile_bcolz_folders_are_refused_or_harmless(attack: Attack, commands: tuple[str, ...], stage: Stage):
     assert_promises_kept(attack, "bcolz", commands, stage, fault="hostile bcolz")
 
 
 @pytest.mark.parametrize("commands", USES)
 @pytest.mark.parametrize("attack", list(table_attacks()), ids=named)
-def test_hostile_tables(attack: Attack, commands: tuple[str, ...], stage: Stage):
+def test_hostile_tables_of_rows_are_refused_or_harmless(attack: Attack, commands: tuple[str, ...], stage: Stage):
     assert_promises_kept(attack, "hdf5", commands, stage, fault="hostile Parquet")
 
 
 @pytest.mark.parametrize("attack", list(file_attacks()), ids=named)
-def test_links_pipes_and_devices_in_place_of_files(attack: Attack, stage: Stage):
+def test_links_pipes_and_devices_in_place_of_files_lead_nowhere(attack: Attack, stage: Stage):
     assert_promises_kept(attack, "hdf5", (*READING, *KEEPING), stage, fault="links, pipes and devices")
 
 

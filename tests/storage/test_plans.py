@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from blake3 import blake3
 
-from storage.errors import DamagedDataset, UnreadableRecord
+from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
 from storage.parameters import Parameters
 from storage.plans import (
@@ -133,7 +133,7 @@ def test_a_failed_plan_leaves_nothing_behind(folder: DatasetFolder, plan: Plan, 
     assert os.listdir(folder.path / "plans") == []
 
 
-def test_an_unknown_plan_a_damaged_one_and_one_of_other_code_are_told_apart(
+def test_an_unknown_plan_a_damaged_one_and_a_record_of_another_kind_are_told_apart(
     folder: DatasetFolder, plan: Plan, shuffled: pa.Table, flip_bit
 ):
     with pytest.raises(FileNotFoundError):
@@ -143,7 +143,7 @@ def test_an_unknown_plan_a_damaged_one_and_one_of_other_code_are_told_apart(
     with pytest.raises(DamagedDataset, match=r"plan\.json"):
         read_plan(folder, plan.identity)
     write_record(path / "plan.json", "plan of tomorrow", plan)
-    with pytest.raises(UnreadableRecord, match="this version of imagemill reads a plan of format 2"):
+    with pytest.raises(DamagedDataset, match="should hold a plan, it holds a plan of tomorrow"):
         read_plan(folder, plan.identity)
 
 

@@ -431,12 +431,13 @@ def objects_at(published, side: int) -> set[str]:
     return {published.object(shard, side).name for shard, rows in enumerate(SHARDS) if rows}
 
 
-def test_reading_holds_the_objects_of_its_size_on_both_roots_until_it_is_closed(staged):
+def test_reading_holds_the_version_and_of_the_copies_those_of_its_size_until_it_is_closed(staged):
     with open_version(staged.tiers, "photos") as opened:
-        assert held(staged, "authority") == held(staged, "cache") == set()
-        opened.rows(8)[0]
-        assert held(staged, "authority") == held(staged, "cache") == objects_at(staged, 8)
+        assert held(staged, "authority") == {stored.name for stored in staged.version.objects}
         assert pinned(staged.tiers.authority("photos")).versions == {staged.version.number}
+        assert held(staged, "cache") == set()
+        opened.rows(8)[0]
+        assert held(staged, "cache") == objects_at(staged, 8)
         opened.rows(4)[0]
         assert held(staged, "cache") == objects_at(staged, 8) | objects_at(staged, 4)
     assert held(staged, "authority") == held(staged, "cache") == set()
@@ -445,7 +446,7 @@ def test_reading_holds_the_objects_of_its_size_on_both_roots_until_it_is_closed(
 def test_sequential_reading_holds_nothing_on_the_fast_root(staged):
     with open_version(staged.tiers, "photos", access="sequential") as opened:
         opened.rows(8)[0]
-        assert held(staged, "authority") == objects_at(staged, 8)
+        assert held(staged, "authority") >= objects_at(staged, 8)
         assert held(staged, "cache") == set()
 
 
@@ -478,8 +479,9 @@ def test_where_no_pin_can_be_written_reading_goes_on(staged):
 def test_a_pin_is_refreshed_whenever_a_shard_is_opened(publish_rows, tmp_path: Path):
     published = publish_rows("hdf5", shards=SHARDS)
     with open_version(published.tiers, "photos", access="sequential") as opened:
+        before = set((published.tiers.slow / "photos" / "pins").iterdir())
         opened.rows(8)[0]
-        (path,) = (published.tiers.slow / "photos" / "pins").iterdir()
+        (path,) = set((published.tiers.slow / "photos" / "pins").iterdir()) - before
         os.utime(path, (0, 0))
         opened.rows(8)[0]
         assert path.stat().st_mtime == 0

@@ -25,7 +25,7 @@ from storage.tiers import Tiers
 from storage.versions import Version, publish
 from tasks.ops.listing import list_class_folders
 from tasks.ops.planning import make_plan
-from tasks.ops.refusal_report import report_refused
+from tasks.ops.refusal_report import REPORT, report_refused
 from tasks.ops.shard_building import DecodingGuard, ShardJob, build_shard
 from tasks.ops.version_assembly import draft_version
 from tests.examples import PARAMETERS
@@ -151,8 +151,9 @@ def finished(folder: DatasetFolder, parameters: Parameters, pngs: Callable[..., 
 @pytest.fixture
 def published(finished: Finished) -> Published:
     folder, plan, shuffled = finished.folder, finished.plan, finished.shuffled
-    report = report_refused(folder, plan).report
-    version, _ = publish(folder, draft_version(folder, plan, shuffled, folder.tmp, built_on=None, report=report))
+    report_refused(folder, plan, folder.tmp)
+    draft = draft_version(folder, plan, shuffled, folder.tmp, built_on=None, report=folder.tmp / REPORT)
+    version, _ = publish(folder, draft)
     return Published(finished.tiers, folder, plan, shuffled, version)
 
 

@@ -29,7 +29,7 @@ HOSTILE = "a|b`c`<script>alert(1)</script>[x](javascript:y)*_#!\\&"
 
 
 def card(published, version: Version | None = None, figures: BuildFigures = FIGURES) -> str:
-    refusals = report_refused(published.folder, published.plan)
+    refusals = report_refused(published.folder, published.plan, published.folder.tmp)
     return card_markdown(published.tiers, "photos", version or published.version, refusals, figures, SHEET)
 
 

@@ -50,7 +50,7 @@ def bad(name: str, reason: Reason = Reason.CORRUPT, detail: str = "told") -> Ref
 
 def test_the_report_has_every_refused_input_in_the_order_of_the_plan(folder: DatasetFolder):
     plan = finished(folder, [bad("z"), bad("a", Reason.EMPTY, "0 bytes")], [], [bad("m")])
-    refusals = report_refused(folder, plan)
+    refusals = report_refused(folder, plan, folder.tmp)
     assert refusals.report == folder.refused(plan.identity)
     assert lines_of(refusals.report) == [
         ["name", "reason", "detail"],
@@ -63,7 +63,7 @@ def test_the_report_has_every_refused_input_in_the_order_of_the_plan(folder: Dat
 
 
 def test_a_plan_that_refused_nothing_has_a_report_of_one_line(folder: DatasetFolder):
-    refusals = report_refused(folder, finished(folder, []))
+    refusals = report_refused(folder, finished(folder, []), folder.tmp)
     assert refusals.report.read_bytes() == b"name,reason,detail\n"
     assert (refusals.by_reason, refusals.first, refusals.total) == ({}, (), 0)
 
@@ -81,20 +81,20 @@ def test_a_plan_that_refused_nothing_has_a_report_of_one_line(folder: DatasetFol
 )
 def test_any_name_and_any_detail_survives_the_report(folder: DatasetFolder, texts: list[tuple[str, Reason, str]]):
     plan = finished(folder, [bad(*text) for text in texts], listed=10)
-    refusals = report_refused(folder, plan)
+    refusals = report_refused(folder, plan, folder.tmp)
     assert lines_of(refusals.report)[1:] == [[name, reason.value, detail] for name, reason, detail in texts]
     assert refusals.by_reason == Counter(reason.value for _, reason, _ in texts)
 
 
 def test_the_commonest_reason_comes_first(folder: DatasetFolder):
     reasons = [Reason.EMPTY, Reason.CORRUPT, Reason.CORRUPT, Reason.TRUNCATED, Reason.CORRUPT, Reason.TRUNCATED]
-    refusals = report_refused(folder, finished(folder, [bad("x", reason) for reason in reasons]))
+    refusals = report_refused(folder, finished(folder, [bad("x", reason) for reason in reasons]), folder.tmp)
     assert list(refusals.by_reason.items()) == [("corrupt", 3), ("truncated", 2), ("empty", 1)]
 
 
 def test_of_very_many_only_the_first_are_kept_at_hand_and_the_report_has_all(folder: DatasetFolder):
     names = [f"{number}.jpg" for number in range(KEPT_REFUSED + 7)]
-    refusals = report_refused(folder, finished(folder, [bad(name) for name in names]))
+    refusals = report_refused(folder, finished(folder, [bad(name) for name in names]), folder.tmp)
     assert [refused.name for refused in refusals.first] == names[:KEPT_REFUSED]
     assert refusals.total == len(lines_of(refusals.report)) - 1 == len(names)
 
@@ -105,7 +105,7 @@ def test_the_sum_alone_writes_nothing_and_says_where_the_report_is(folder: Datas
     assert refusals.report == tmp_path / "elsewhere.csv"
     assert not refusals.report.exists()
     assert not folder.refused(plan.identity).exists()
-    assert replace(refusals, report=folder.refused(plan.identity)) == report_refused(folder, plan)
+    assert replace(refusals, report=folder.refused(plan.identity)) == report_refused(folder, plan, folder.tmp)
 
 
 @pytest.mark.parametrize(("total", "allowed"), [(0, 0.0), (10, 0.01), (1000, 1.0), (1, 0.001)])
