@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from storage.errors import DatasetLocked
+from storage.errors import DamagedDataset, DatasetLocked
 from storage.layout import DatasetFolder
 
 NOTE_SECONDS = 0.5
@@ -48,7 +50,7 @@ def dataset_lock(folder: DatasetFolder) -> Iterator[None]:
     Raises:
         DatasetLocked: another process holds it.
     """
-    descriptor = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = _opened(folder.lock)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,6 +67,26 @@ def dataset_lock(folder: DatasetFolder) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    """Open the lock file: never through a link, and never a pipe, which could be anybody's."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+            raise _no_lock_file(path) from error
+        raise
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise _no_lock_file(path)
+
+
+def _no_lock_file(path: Path) -> DamagedDataset:
+    return DamagedDataset(
+        f"{path} is not a plain file, and imagemill did not make it", path=path, remedy="look at it, and remove it"
+    )
 
 
 def _holder_text(descriptor: int, *, give_up: float) -> str:

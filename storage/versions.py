@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 
 from storage.errors import DamagedDataset, UnknownDataset, VersionConflict
@@ -12,6 +13,8 @@ from storage.receipts import StoredObject, is_present
 from storage.records import create_record, fingerprint, read_record
 
 logger = logging.getLogger(__name__)
+
+_NAME = re.compile(r"([0-9]{8})\.json")
 
 MAX_SIDE = 65_536
 """No array of ours is wider; a larger number in a record is a lie."""
@@ -74,7 +77,7 @@ def version_numbers(folder: DatasetFolder) -> list[int]:
     """Return the numbers of the versions on disk, ascending; no content is read."""
     if not folder.versions.is_dir():
         return []
-    return sorted(int(path.stem) for path in folder.versions.glob("[0-9]*.json") if path.stem.isdecimal())
+    return sorted(int(name[1]) for path in folder.versions.iterdir() if (name := _NAME.fullmatch(path.name)))
 
 
 def read_version(folder: DatasetFolder, number: int) -> Version:

@@ -26,6 +26,9 @@ from tests.faults.hostile_tables import table_attacks
 from tests.faults.hostile_watch import OpensWatch
 from tests.faults.tiny_source import add_pictures
 
+# They belong into `make test` as soon as the product refuses all of them: a pipe that it opens costs 30 s each time.
+pytestmark = pytest.mark.slow
+
 REFUSALS = {"DamagedDataset", "UnreadableRecord", "UnknownDataset", "ValueError"}
 READING = ("status", "show", "verify")
 KEEPING = ("stage", "gc", "repair")

@@ -10,7 +10,8 @@ import pytest
 from storage.datasets import DatasetMark, create_dataset, existing_dataset, find_datasets
 from storage.errors import UnknownDataset, UnreadableRecord
 from storage.layout import DatasetFolder
-from storage.records import read_record, write_record
+from storage.records import read_record
+from tests.storage.damaged_files import as_of_format
 
 
 def test_a_dataset_is_a_folder_with_its_parts_and_a_mark(tmp_path: Path):
@@ -34,7 +35,7 @@ def test_creating_a_dataset_again_changes_nothing_and_mends_missing_parts(tmp_pa
 
 def test_a_dataset_of_later_code_is_refused(tmp_path: Path):
     folder = create_dataset(tmp_path, "photos")
-    write_record(folder.marker, "dataset of tomorrow", DatasetMark("photos", "images"))
+    folder.marker.write_bytes(as_of_format(folder.marker.read_bytes(), "dataset", 3))
     with pytest.raises(UnreadableRecord, match="Use the version that wrote it, or prepare into a new dataset name"):
         create_dataset(tmp_path, "photos")
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from blake3 import blake3
 
-from storage.errors import DamagedDataset
+from storage.errors import DamagedDataset, UnreadableRecord
 from storage.layout import DatasetFolder
 from storage.parameters import Parameters
 from storage.plans import (
@@ -33,6 +33,7 @@ from storage.plans import (
 )
 from storage.receipts import Receipt, write_receipt
 from storage.records import write_record
+from tests.storage.damaged_files import as_of_format
 
 ROWS = {
     "name": ["dog/2.jpg", "cat/1.jpg", "cat/3.jpg"],
@@ -142,8 +143,12 @@ def test_an_unknown_plan_a_damaged_one_and_a_record_of_another_kind_are_told_apa
     flip_bit(path / "plan.json", 300)
     with pytest.raises(DamagedDataset, match=r"plan\.json"):
         read_plan(folder, plan.identity)
-    write_record(path / "plan.json", "plan of tomorrow", plan)
-    with pytest.raises(DamagedDataset, match="should hold a plan, it holds a plan of tomorrow"):
+    write_record(path / "plan.json", "listing", plan)
+    with pytest.raises(DamagedDataset, match="should hold a plan, it holds a listing"):
+        read_plan(folder, plan.identity)
+    write_record(path / "plan.json", "plan", plan)
+    (path / "plan.json").write_bytes(as_of_format((path / "plan.json").read_bytes(), "plan", 3))
+    with pytest.raises(UnreadableRecord, match="this version of imagemill reads a plan of format 2"):
         read_plan(folder, plan.identity)
 
 

@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
+from storage.datasets import DatasetMark
 from storage.digests import object_digest
 from storage.errors import DatasetError
 from storage.layout import DatasetFolder
 from storage.plans import PLAN_FILES
 from storage.receipts import read_receipt, write_receipt
+from storage.records import write_record
 from storage.spares import ensure_spare, is_whole_spare, restored_from_spare, spare_of, spared_copies, spares_in
 from tests.storage.random_versions import Published
 
@@ -120,12 +122,17 @@ def test_what_else_lies_in_the_folder_is_no_spare(published: Published):
 
 
 def test_copies_come_from_every_whole_spare_the_newest_first(prepublished: Callable[..., Published]):
-    folder = prepublished("bcolz", (3,), (3, 2)).folder
+    published = prepublished("bcolz", (3,), (3, 2))
+    folder = published.folder
     old, new = (path for _, path in spares_in(folder))
     marker = folder.marker.read_bytes()
     assert list(spared_copies(folder, folder.marker)) == [marker, marker]
     assert list(spared_copies(folder, folder.version(1))) == [folder.version(1).read_bytes()]
     assert list(spared_copies(folder, folder.version(3))) == []
+    new.unlink()
+    write_record(folder.marker, "dataset", DatasetMark("photos", "of another kind"))
+    new = ensure_spare(folder, published.version, folder.tmp)
+    assert list(spared_copies(folder, folder.marker)) == [folder.marker.read_bytes(), marker]
     os.truncate(new, 10)
     assert list(spared_copies(folder, folder.marker)) == [marker]
     old.unlink()

@@ -12,7 +12,6 @@ import pytest
 from storage.errors import DamagedDataset, UnknownDataset, UnreadableRecord, VersionConflict
 from storage.layout import DatasetFolder
 from storage.receipts import StoredObject
-from storage.records import create_record
 from storage.versions import (
     Version,
     VersionShard,
@@ -23,6 +22,7 @@ from storage.versions import (
     version_identity,
     version_numbers,
 )
+from tests.storage.damaged_files import as_of_format
 
 PUBLISHER = """
 import sys
@@ -170,7 +170,7 @@ def test_a_damaged_version_is_never_overwritten_by_the_next(folder: DatasetFolde
 
 def test_a_version_of_later_code_is_an_error_and_not_passed_over(folder: DatasetFolder, draft: Version):
     published(folder, draft)
-    create_record(folder.version(2), "version of tomorrow", draft)
+    folder.version(2).write_bytes(as_of_format(folder.version(1).read_bytes(), "version", 3))
     with pytest.raises(UnreadableRecord, match="Use the version that wrote it"):
         current_version(folder)
 

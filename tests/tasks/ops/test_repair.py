@@ -132,6 +132,17 @@ def test_two_of_a_kind_that_changed_places_go_back(prepared: Prepared):
         assert contents(prepared.folder.path) == before, kind
 
 
+@pytest.mark.parametrize("kind", ["hashes of listings", "sorted listing", "shuffled listing"])
+def test_plans_that_changed_places_in_part_are_both_restored(prepared: Prepared, kind: str):
+    shutil.rmtree(prepared.source)
+    before = contents(prepared.folder.path)
+    one, other = kinds_of(prepared)[kind]
+    swap(one, other)
+    done = repaired(prepared)
+    assert ({path.parent for path in done.repaired}, done.unrepaired) == ({one.parent, other.parent}, {})
+    assert contents(prepared.folder.path) == before
+
+
 def test_a_link_in_the_place_of_a_file_is_replaced_and_what_it_leads_to_is_not_touched(
     prepared: Prepared, tmp_path: Path
 ):
