@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.errors import UnknownDataset
+from storage.durable import sync_folder
+from storage.errors import UnknownDataset, named_disk_errors
 from storage.layout import NAME_PATTERN, PARTS, DatasetFolder
 from storage.records import create_record, read_record
 
@@ -25,8 +26,13 @@ def create_dataset(root: Path, name: str) -> DatasetFolder:
         UnreadableRecord: another version of this code made it.
     """
     folder = DatasetFolder.below(root, name)
+    with named_disk_errors(folder.path, doing="its folders were made"):
+        return _made(folder)
+
+
+def _made(folder: DatasetFolder) -> DatasetFolder:
     make_parts(folder)
-    if not create_record(folder.marker, "dataset", DatasetMark(name, "images")):
+    if not create_record(folder.marker, "dataset", DatasetMark(folder.name, "images")):
         read_record(folder.marker, "dataset", DatasetMark)
     return folder
 
@@ -45,9 +51,13 @@ def existing_dataset(root: Path, name: str) -> DatasetFolder:
 
 
 def make_parts(folder: DatasetFolder) -> None:
-    """Make the folders of a dataset that are not there."""
-    for part in PARTS:
-        (folder.path / part).mkdir(parents=True, exist_ok=True)
+    """Make the folders of a dataset that are not there, durably: what is synced in a folder is lost with it."""
+    wanted = [*reversed(folder.path.absolute().parents), folder.path, *(folder.path / part for part in PARTS)]
+    missing = [path for path in wanted if not path.exists()]
+    for path in missing:
+        path.mkdir(exist_ok=True)
+    for parent in {path.parent for path in missing}:
+        sync_folder(parent)
 
 
 def find_datasets(root: Path) -> list[DatasetFolder]:

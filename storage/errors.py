@@ -17,6 +17,7 @@ DatasetError
 from __future__ import annotations
 
 import errno
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,7 +49,9 @@ class DatasetError(Exception):
     def facts(self) -> dict[str, str | int]:
         """Return the keywords that were given, a path as text."""
         named = {"path": self.path, "need": self.need, "have": self.have, "remedy": self.remedy}
-        return {name: value if isinstance(value, int) else str(value) for name, value in named.items() if value}
+        return {
+            name: value if isinstance(value, int) else str(value) for name, value in named.items() if value is not None
+        }
 
 
 class UnknownDataset(DatasetError, LookupError):
@@ -113,21 +116,31 @@ def named_disk_errors(folder: Path, *, doing: str) -> Iterator[None]:
             raise DiskFull(
                 f"{folder}: the disk is full, or a quota is, while {doing}. {kept}",
                 path=folder,
-                have=shutil.disk_usage(folder).free,
+                have=_free_bytes(folder),
                 remedy="free some space and run the same command again",
             ) from error
-        if isinstance(error, OSError) and error.errno in _FAILING:
+        if _codes_of(error) & _FAILING:
             raise DiskFailed(
                 f"{folder}: the disk failed while {doing} ({error}). {kept}",
                 path=folder,
-                have=error.strerror,
+                have=str(error),
                 remedy="look at the disk and at the kernel's log, then run the same command again",
             ) from error
         raise
 
 
+def _free_bytes(folder: Path) -> int:
+    """Return what is free on the disk of a folder that may not be there yet."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return shutil.disk_usage(there).free
+
+
 def is_disk_full(error: BaseException) -> bool:
     """Tell whether `error` means that a disk or a quota is full; HDF5 may say so only in its text."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return True
-    return any(f"errno = {code}" in str(error) for code in (errno.ENOSPC, errno.EDQUOT))
+    return bool(_codes_of(error) & {errno.ENOSPC, errno.EDQUOT})
+
+
+def _codes_of(error: BaseException) -> set[int]:
+    """Return the numbers of the kernel's errors that led to `error`; HDF5 tells them only in its text."""
+    told = {int(code) for code in re.findall(r"errno = (\d+)", str(error))}
+    return told | ({error.errno} if isinstance(error, OSError) and error.errno else set())

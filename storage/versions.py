@@ -6,6 +6,7 @@ import logging
 import re
 from dataclasses import dataclass
 
+from storage.durable import sync_folder
 from storage.errors import DamagedDataset, UnknownDataset, VersionConflict
 from storage.layout import DatasetFolder
 from storage.parameters import Parameters
@@ -146,6 +147,9 @@ def publish(folder: DatasetFolder, draft: Version) -> tuple[Version, bool]:
         if not is_present(folder, stored):
             path = folder.objects / stored.name
             raise DamagedDataset(f"{path} vanished before it could be published", path=path, remedy="run again")
+    # A run that was killed may have given a name that is not on the disk yet, and this one has found it there.
+    for part in (folder.objects, folder.path / "receipts", folder.path / "plans"):
+        sync_folder(part)
     if create_record(folder.version(draft.number), "version", draft):
         return draft, True
     winner = read_version(folder, draft.number)

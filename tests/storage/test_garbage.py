@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.collection import collect, planned_collection
-from storage.errors import DamagedDataset, DatasetLocked
-from storage.garbage import GRACE, Garbage, empty_trash, find_garbage, find_old_trash, move_to_trash
+from storage.errors import DamagedDataset
+from storage.garbage import GRACE, Garbage, find_garbage, move_to_trash
 from storage.layout import DatasetFolder
-from storage.locking import dataset_lock
 from storage.pins import pin
 from storage.plans import Plan, PlannedShard, read_plan, read_shuffled, write_plan
 from storage.receipts import read_receipt, write_receipt
 from storage.verification import verified
 from storage.versions import publish, read_version
+from tests.storage.aged_versions import age, aged, all_of, body, objects_of, receipts_of
 from tests.storage.damaged_files import on_disk, paths_of
 from tests.storage.random_versions import Published, copied, stored_bytes
 
-DAY = 86_400
 GROWING = ((2,), (2, 1), (2, 1, 3))
 APART = ((2,), (3,), (4,))
 NO_GRACE = timedelta(0)
@@ -44,40 +41,6 @@ def growing(prepublished: Callable[..., Published]) -> Published:
 def apart(prepublished: Callable[..., Published]) -> Published:
     """Three versions that share no shard; all of it is a month old."""
     return aged(prepublished("bcolz", *APART))
-
-
-def aged(published: Published, *, days: float = 30) -> Published:
-    for part in ("versions", "spares", "plans", "receipts", "objects", "refused"):
-        for path in (published.folder.path / part).iterdir():
-            age(path, days=days)
-    return published
-
-
-def age(path: Path, *, days: float) -> None:
-    then = datetime.now(UTC).timestamp() - days * DAY
-    os.utime(path, (then, then), follow_symlinks=False)
-
-
-def body(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_bytes())["body"]
-
-
-def objects_of(folder: DatasetFolder, number: int) -> set[Path]:
-    version = body(folder.version(number))
-    shards = [stored for shard in version["shards"] for stored in shard["objects"]]
-    parts = [*shards, version["table"], *version["views"], version["report"], version["card"]]
-    return {folder.objects / part["name"] for part in parts}
-
-
-def receipts_of(folder: DatasetFolder, number: int) -> set[Path]:
-    return {folder.path / "receipts" / f"{shard['key']}.json" for shard in body(folder.version(number))["shards"]}
-
-
-def all_of(folder: DatasetFolder, number: int) -> set[Path]:
-    """Return whatever belongs to a version."""
-    record, spare = folder.version(number), paths_of(folder.path, "spare")[number - 1]
-    plan = folder.path / "plans" / body(record)["plan"]
-    return {record, spare, plan} | objects_of(folder, number) | receipts_of(folder, number)
 
 
 def garbage_of(folder: DatasetFolder, *, keep: int | None = None, grace: timedelta = GRACE) -> set[Path]:
@@ -300,75 +263,6 @@ def test_a_version_that_is_not_to_be_kept_need_not_be_readable(apart: Published,
     spoil(folder.version(1))
     aged(apart)
     assert garbage_of(folder, keep=1) == {path for path in expected if path.exists()}
-
-
-# ---- The trash
-
-
-def test_looking_for_garbage_changes_nothing(growing: Published):
-    before = on_disk(growing.tiers.slow)
-    planned = planned_collection(growing.folder, keep=1, grace=GRACE)
-    assert {item.path for item in planned.garbage} == garbage_of(growing.folder, keep=1)
-    assert (planned.old_trash, planned.batch) == ((), None)
-    assert on_disk(growing.tiers.slow) == before
-
-
-def test_garbage_is_moved_as_it_is_and_what_stays_is_whole(growing: Published):
-    folder = growing.folder
-    garbage = find_garbage(folder, keep=1)
-    before = {item.path.relative_to(folder.path): on_disk(item.path) or item.path.read_bytes() for item in garbage}
-    batch = move_to_trash(folder, garbage, keep=1, grace=GRACE)
-    assert batch.parent == folder.trash
-    for path, content in before.items():
-        assert not (folder.path / path).exists()
-        moved = on_disk(batch / path) or (batch / path).read_bytes()
-        assert list(moved.values() if isinstance(moved, dict) else [moved]) == list(
-            content.values() if isinstance(content, dict) else [content]
-        )
-    assert garbage_of(folder, keep=1) == set()
-    found = verified(growing.tiers, "photos", share=1.0)
-    assert (found.is_whole, found.versions, found.notes) == (True, (3,), ())
-
-
-def test_the_trash_is_deleted_a_grace_period_later(growing: Published):
-    folder = growing.folder
-    first = move_to_trash(folder, find_garbage(folder, keep=2), keep=2, grace=GRACE)
-    age(first, days=6.9)
-    assert find_old_trash(folder) == []
-    age(first, days=7.1)
-    second = move_to_trash(folder, find_garbage(folder, keep=1), keep=1, grace=GRACE)
-    (old,) = find_old_trash(folder)
-    size = sum(path.stat().st_size for path in first.rglob("*") if path.is_file())
-    assert (old.path, old.bytes, old.why) == (first, size, "in the trash for longer than the grace period")
-    empty_trash([old])
-    assert list(folder.trash.iterdir()) == [second]
-
-
-def test_a_dataset_without_trash_has_none_to_delete(growing: Published):
-    assert find_old_trash(growing.folder, grace=NO_GRACE) == []
-
-
-def test_a_round_deletes_old_trash_and_moves_what_is_garbage_now(growing: Published):
-    folder = growing.folder
-    first = collect(folder, keep=2, grace=GRACE)
-    assert first.batch is not None
-    age(first.batch, days=8)
-    second = collect(folder, keep=1, grace=GRACE)
-    assert [item.path for item in second.old_trash] == [first.batch]
-    assert list(folder.trash.iterdir()) == [second.batch]
-    assert {item.path for item in second.garbage} == {
-        folder.path / path.relative_to(folder.trash).relative_to(path.relative_to(folder.trash).parts[0])
-        for path in folder.trash.glob("*/*/*")
-    }
-    assert collect(folder, keep=1, grace=GRACE).garbage == ()
-    assert collect(folder, keep=1, grace=GRACE).batch is None
-
-
-def test_no_round_begins_beside_a_run(growing: Published):
-    before = on_disk(growing.folder.objects)
-    with dataset_lock(growing.folder), pytest.raises(DatasetLocked):
-        collect(growing.folder, keep=1, grace=GRACE)
-    assert on_disk(growing.folder.objects) == before
 
 
 # ---- Beside a run that no lock keeps away

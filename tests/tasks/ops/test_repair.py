@@ -23,8 +23,8 @@ from tasks.ops.repair import Repair, repair_dataset
 from tasks.ops.shard_building import ShardJob
 from tests.faults.bare_prepare import build_here, prepare
 from tests.oracles.published_dataset import assert_whole, version_bodies
+from tests.storage.aged_versions import age
 from tests.storage.damaged_files import DAMAGES, KINDS, as_of_format, files_of, on_disk, swap
-from tests.storage.test_garbage import age
 from tests.tasks.ops.prepared_images import Prepared
 
 pytestmark = pytest.mark.usefixtures("no_process_is_left")
