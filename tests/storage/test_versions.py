@@ -9,6 +9,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from storage.datasets import make_parts
 from storage.errors import DamagedDataset, UnknownDataset, UnreadableRecord, VersionConflict
 from storage.layout import DatasetFolder
 from storage.receipts import StoredObject
@@ -128,9 +129,8 @@ def test_of_racing_publishers_of_the_same_content_one_is_new_and_all_get_the_ver
 def test_the_number_taken_meanwhile_by_other_content_is_a_conflict(folder: DatasetFolder, draft: Version, start_python):
     for attempt in range(20):
         of_attempt = DatasetFolder(folder.path.with_name(f"photos{attempt}"))
-        for part in ("versions", "tmp"):
-            (of_attempt.path / part).mkdir(parents=True)
-        shutil.copytree(folder.objects, of_attempt.objects)
+        make_parts(of_attempt)
+        shutil.copytree(folder.objects, of_attempt.objects, dirs_exist_ok=True)
         outcomes = race(start_python, of_attempt, draft, identity="")
         if any("another run published version" in what for _, what, _ in outcomes):
             return
