@@ -163,7 +163,9 @@ SOURCES = {
 }
 
 
-@pytest.mark.parametrize("fault", SOURCES)
+@pytest.mark.parametrize(
+    "fault", ["a source is gone", *(pytest.param(fault, marks=pytest.mark.slow) for fault in [*SOURCES][1:])]
+)
 def test_pixels_without_their_sources_stay_lost_until_these_are_back(fault: str, bench: Bench):
     change, why = SOURCES[fault]
     picture = bench.source / picture_name(0)
