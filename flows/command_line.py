@@ -15,10 +15,14 @@ import typer
 
 from flows.command_options import Fast, FastBudget, Json, Slow, reported_errors
 from flows.integrity_commands import add_integrity_commands
+from flows.lines import say
 from flows.staging_commands import add_staging_commands
 
 # Set before Prefect is imported: a person at the terminal wants the bar, not the engine's log, and no telemetry.
 os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
+# With Prefect's own 5, each of its calls goes on for a minute after the server is gone.
+os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "2")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 
@@ -63,9 +67,9 @@ def prepare(
     """Resize and crop a folder of images into published arrays."""
     with reported_errors(as_json):
         from flows.image_job import ImageJob
+        from flows.orchestrator import prefect_server
         from flows.prepare_images import prepare_images
         from flows.roots import chosen_tiers
-        from flows.temporary_server import prefect_server
         from flows.terminal import print_outcome
         from tasks.ops.shard_pool import default_workers
 
@@ -115,7 +119,7 @@ def show(
         from tasks.ops.row_pictures import draw_rows
 
         drawn = draw_rows(chosen_tiers(slow, fast), name, output, side=size, rows=rows)
-        typer.echo(json.dumps(drawn) if as_json else f"{output}: rows {drawn['first']} to {drawn['last']} of {name}")
+        say(json.dumps(drawn) if as_json else f"{output}: rows {drawn['first']} to {drawn['last']} of {name}")
 
 
 @app.command(epilog="Example: imagemill status --slow /hdd --fast /ssd --json")
@@ -158,7 +162,7 @@ def demo(
     """Draw a small ImageNet-shaped set and prepare it: the whole way, offline."""
     with reported_errors(as_json):
         from flows.demo import DemoJob, run_demo
-        from flows.temporary_server import prefect_server
+        from flows.orchestrator import prefect_server
         from flows.terminal import print_demo
         from tasks.ops.shard_pool import default_workers
 

@@ -12,6 +12,8 @@ from typing import Annotated
 
 import typer
 
+from flows.lines import say
+
 Slow = Annotated[Path | None, typer.Option("--slow", help="Root on the large disk [IMAGEMILL_SLOW, imagemill.toml]")]
 Fast = Annotated[Path | None, typer.Option("--fast", help="Root on the quick disk [IMAGEMILL_FAST, imagemill.toml]")]
 FastBudget = Annotated[
@@ -40,7 +42,7 @@ def reported_errors(as_json: bool) -> Iterator[None]:
         if as_json:
             typer.echo(json.dumps({"error": message, "exit_code": int(code)}))
         else:
-            typer.echo(f"error: {message}", err=True)
+            say(f"error: {message}", err=True)
         raise typer.Exit(int(code)) from error
     finally:
         signal.signal(signal.SIGTERM, previous)
@@ -63,7 +65,7 @@ class _WarningLines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno == logging.WARNING:
-            typer.echo(f"warning: {record.getMessage()}", err=True)
+            say(f"warning: {record.getMessage()}", err=True)
 
 
 @contextmanager

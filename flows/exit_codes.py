@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from flows.orchestrator import NoOrchestrator, OrchestratorLost
 from storage.errors import (
     DatasetError,
     DatasetLocked,
@@ -28,6 +29,8 @@ class ExitCode(IntEnum):
 
 
 _BY_TYPE: tuple[tuple[type[BaseException], ExitCode], ...] = (
+    (NoOrchestrator, ExitCode.BAD_INPUT),
+    (OrchestratorLost, ExitCode.INTERRUPTED),
     (DatasetLocked, ExitCode.LOCKED),
     (DiskFull, ExitCode.DISK),
     (DiskFailed, ExitCode.DISK),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from flows.lines import say
 from flows.terminal import as_text
 from storage.collection import Collection
 from storage.verification import Verification
@@ -16,13 +17,13 @@ def print_verification(found: Verification, *, as_json: bool) -> None:
     if as_json:
         typer.echo(as_text(found))
         return
-    typer.echo(summary_line(found))
+    say(summary_line(found))
     for damage in found.damages:
-        typer.echo(f"  damaged   {damage}")
+        say(f"  damaged   {damage}")
     for note in found.notes:
-        typer.echo(f"  note      {note}")
+        say(f"  note      {note}")
     if found.damages:
-        typer.echo(f"  → imagemill repair {found.dataset}, with the same roots, restores what can be restored")
+        say(f"  → imagemill repair {found.dataset}, with the same roots, restores what can be restored")
 
 
 def print_repair(done: Repair, *, as_json: bool) -> None:
@@ -36,13 +37,13 @@ def print_repair(done: Repair, *, as_json: bool) -> None:
         typer.echo(as_text(facts))
         return
     if not done.repaired and not done.unrepaired:
-        typer.echo(f"{done.dataset}: whole, nothing to repair")
+        say(f"{done.dataset}: whole, nothing to repair")
         return
-    typer.echo(f"{done.dataset}: {len(done.repaired)} repaired, {len(done.unrepaired)} not")
+    say(f"{done.dataset}: {len(done.repaired)} repaired, {len(done.unrepaired)} not")
     for path, how in done.repaired.items():
-        typer.echo(f"  repaired  {path}: {how}")
+        say(f"  repaired  {path}: {how}")
     for path, why in done.unrepaired.items():
-        typer.echo(f"  damaged   {path}: {why}")
+        say(f"  damaged   {path}: {why}")
 
 
 def print_collection(done: Collection, *, applied: bool, as_json: bool) -> None:
@@ -51,21 +52,19 @@ def print_collection(done: Collection, *, applied: bool, as_json: bool) -> None:
         typer.echo(as_text({"applied": applied, "collection": done}))
         return
     for item in done.garbage:
-        typer.echo(f"  {item.bytes / 1e6:10,.1f} MB  {item.path}  ({item.why})")
+        say(f"  {item.bytes / 1e6:10,.1f} MB  {item.path}  ({item.why})")
     for item in done.old_trash:
-        typer.echo(f"  {item.bytes / 1e6:10,.1f} MB  {item.path}  ({item.why})")
+        say(f"  {item.bytes / 1e6:10,.1f} MB  {item.path}  ({item.why})")
     moved, deleted = sum(item.bytes for item in done.garbage), sum(item.bytes for item in done.old_trash)
     if not done.garbage and not done.old_trash:
-        typer.echo(f"{done.dataset}: nothing to collect")
+        say(f"{done.dataset}: nothing to collect")
     elif applied:
         if done.batch:
-            typer.echo(
-                f"{done.dataset}: moved {moved / 1e6:,.1f} MB to {done.batch}, where `imagemill repair` still finds it"
-            )
+            say(f"{done.dataset}: moved {moved / 1e6:,.1f} MB to {done.batch}, where `imagemill repair` still finds it")
         if done.old_trash:
-            typer.echo(f"{done.dataset}: deleted {deleted / 1e6:,.1f} MB of older trash")
+            say(f"{done.dataset}: deleted {deleted / 1e6:,.1f} MB of older trash")
     else:
-        typer.echo(
+        say(
             f"{done.dataset}: {moved / 1e6:,.1f} MB would go to the trash, {deleted / 1e6:,.1f} MB of older trash "
             "would be deleted. Nothing was touched; to do it, add --apply"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from flows.lines import say
 from flows.terminal import as_text, fast_line
 from storage.staging import FastUsage, Staged, Unstaged
 from storage.tiers import Tiers
@@ -15,15 +16,15 @@ def print_staged(dataset: str, number: int, staged: Staged, usage: FastUsage, ti
         typer.echo(as_text({"dataset": dataset, "version": number, "staged": staged, "fast": usage}))
         return
     if not tiers.is_split:
-        typer.echo(f"{dataset}: nothing to do, {tiers.slow} is both the slow and the fast root")
+        say(f"{dataset}: nothing to do, {tiers.slow} is both the slow and the fast root")
         return
-    typer.echo(
+    say(
         f"{dataset}: version {number} is on the fast root, {megabytes(staged.copied)} copied, "
         f"{megabytes(staged.present)} were there"
     )
     if staged.evicted:
-        typer.echo(f"  {megabytes(staged.evicted)} that were not used for longest made room")
-    typer.echo(f"  {fast_line(usage)}")
+        say(f"  {megabytes(staged.evicted)} that were not used for longest made room")
+    say(f"  {fast_line(usage)}")
 
 
 def print_unstaged(dataset: str, unstaged: Unstaged, usage: FastUsage, *, as_json: bool) -> None:
@@ -31,13 +32,13 @@ def print_unstaged(dataset: str, unstaged: Unstaged, usage: FastUsage, *, as_jso
     if as_json:
         typer.echo(as_text({"dataset": dataset, "unstaged": unstaged, "fast": usage}))
         return
-    typer.echo(f"{dataset}: {megabytes(unstaged.removed)} removed from the fast root")
+    say(f"{dataset}: {megabytes(unstaged.removed)} removed from the fast root")
     if unstaged.held_names:
-        typer.echo(
+        say(
             f"  {len(unstaged.held_names)} copies ({megabytes(unstaged.held)}) stayed, readers hold them; "
             "once they are closed, the same command removes them"
         )
-    typer.echo(f"  {fast_line(usage)}")
+    say(f"  {fast_line(usage)}")
 
 
 def megabytes(count: int) -> str:

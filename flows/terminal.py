@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from flows.lines import printable, say
 from storage.staging import FastUsage
 from storage.tiers import Tiers
 from storage.versions import Version
@@ -30,11 +33,11 @@ def print_outcome(outcome: Outcome, tiers: Tiers, *, as_json: bool) -> None:
         return
     version = outcome.version
     if outcome.status == "unchanged":
-        typer.echo(f"{outcome.dataset}: nothing to do, version {version.number} holds these {version.listed:,} images")
+        say(f"{outcome.dataset}: nothing to do, version {version.number} holds these {version.listed:,} images")
     else:
-        typer.echo(f"{outcome.dataset}: published version {version.number}")
+        say(f"{outcome.dataset}: published version {version.number}")
     for line in outcome_lines(outcome, tiers):
-        typer.echo(f"  {line}")
+        say(f"  {line}")
 
 
 def outcome_lines(outcome: Outcome, tiers: Tiers) -> list[str]:
@@ -99,14 +102,15 @@ def outcome_facts(outcome: Outcome, tiers: Tiers) -> dict[str, Any]:
 
 def as_text(value: object) -> str:
     """Return `value` as one line of JSON."""
-    return msgspec.json.encode(value, enc_hook=str).decode("utf-8")
+    return json.dumps(msgspec.to_builtins(value, enc_hook=str, str_keys=True))
 
 
 def print_table(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     """Print a table as wide as the terminal allows, or as wide as it is where there is no terminal."""
     table = Table(*header, title=title, title_justify="left")
     for row in rows:
-        table.add_row(*row)
+        # Not as markup: brackets in a name are brackets.
+        table.add_row(*(Text(printable(cell)) for cell in row))
     console = Console()
     console.print(table) if console.is_terminal else Console(width=200).print(table)
 
@@ -118,18 +122,18 @@ def print_statuses(statuses: list[DatasetStatus], usage: FastUsage, tiers: Tiers
         typer.echo(as_text(facts))
         return
     if not statuses:
-        typer.echo(f"no dataset below {tiers.slow}; make one with: imagemill prepare SOURCE --dataset NAME")
+        say(f"no dataset below {tiers.slow}; make one with: imagemill prepare SOURCE --dataset NAME")
         return
     header = ("dataset", "version", "rows", "refused", "sizes", "format", "MB", "staged MB", "created")
     print_table(f"below {tiers.slow}", header, [_status_row(status) for status in statuses])
     for status in statuses:
         for plan in status.unfinished:
-            typer.echo(
+            say(
                 f"{status.name}: an unfinished run has receipts for {plan.built} of {plan.shards} shards "
                 f"({plan.listed:,} images); the same prepare command continues it"
             )
     if tiers.is_split:
-        typer.echo(fast_line(usage))
+        say(fast_line(usage))
 
 
 def fast_line(usage: FastUsage) -> str:
@@ -162,9 +166,9 @@ def print_findings(findings: list[Finding], *, as_json: bool) -> None:
         return
     marks = {"good": "ok     ", "note": "note   ", "lacking": "LACKING"}
     for finding in findings:
-        typer.echo(f"{marks[finding.state]}  {finding.subject:<16}  {finding.text}")
+        say(f"{marks[finding.state]}  {finding.subject:<16}  {finding.text}")
         if finding.remedy:
-            typer.echo(f"{'':27}  → {finding.remedy}")
+            say(f"{'':27}  → {finding.remedy}")
 
 
 def print_demo(result: DemoResult, *, as_json: bool) -> None:
@@ -175,9 +179,13 @@ def print_demo(result: DemoResult, *, as_json: bool) -> None:
         return
     for outcome in result.outcomes:
         print_outcome(outcome, result.tiers, as_json=False)
-    typer.echo(
-        f"\nThis is a demonstration set: {result.images:,} pictures drawn from emoji in {result.source}, shaped like "
-        "ImageNet, quirks and broken files included.\nFor real images: imagemill prepare /path/to/imagenet/train "
-        "--dataset imagenet --slow /big/disk --fast /quick/disk --size 224\n"
-        f"Look at more of it: imagemill show demo --slow {result.tiers.slow} --fast {result.tiers.fast} -o sheet.png"
+    say("")
+    say(
+        f"This is a demonstration set: {result.images:,} pictures drawn from emoji in {result.source}, shaped like "
+        "ImageNet, quirks and broken files included."
     )
+    say(
+        "For real images: imagemill prepare /path/to/imagenet/train --dataset imagenet --slow /big/disk "
+        "--fast /quick/disk --size 224"
+    )
+    say(f"Look at more of it: imagemill show demo --slow {result.tiers.slow} --fast {result.tiers.fast} -o sheet.png")

@@ -10,6 +10,7 @@ import pkgutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +18,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.errors import DamagedDataset
+
 SUFFIX = "_format"
+
+MOST_CHUNK_BYTES = 64 * 1024 * 1024
+"""A larger chunk of more than one row is none of ours; libraries take the memory of a whole one to read a part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,7 @@ class ArrayFormat(Protocol):
         ...
 
 
+@cache
 def known_formats() -> tuple[str, ...]:
     """Return the names of the backends, sorted."""
     import storage
@@ -108,6 +115,21 @@ def array_format(name: str) -> ArrayFormat:
     if name not in known_formats():
         raise ValueError(f"unknown array format {name!r}; known: {', '.join(known_formats())}")
     return import_module(f"storage.{name}{SUFFIX}").FORMAT
+
+
+def require_shapes(path: Path, images: tuple[int, ...], labels: tuple[int, ...], ids: tuple[int, ...]) -> None:
+    """Check what an array says of itself, before memory is taken for what it claims to hold.
+
+    Raises:
+        DamagedDataset: it is not a row of `(side, side, 3)` for each label and each id.
+    """
+    rows, side, width, channels = images
+    if side != width or side < 1 or channels != 3 or labels != (rows,) or ids != (rows,):
+        raise DamagedDataset(
+            f"{path} should hold square RGB images with a label and an id for each, its images are {images}, its "
+            f"labels {labels}, its ids {ids}",
+            path=path,
+        )
 
 
 def chunk_ranges(length: int, rows_per_chunk: int) -> Iterator[slice]:

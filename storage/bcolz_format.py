@@ -19,15 +19,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.array_formats import ArraySpec
+from storage.array_formats import MOST_CHUNK_BYTES, ArraySpec, require_shapes
 from storage.errors import DamagedDataset
+from storage.json_text import NotDecoded, decoded
+from storage.plain_files import named_kind, open_file, read_file, require_folder, strays_below
 
 CHUNK_BYTES = 4 * 1024 * 1024
 """bcolz keeps each chunk in a file of its own: small chunks would make millions of files."""
 
 # Compression of photo pixels saves a tenth of the space and costs ten times the reading.
 UNCOMPRESSED = bcolz.cparams(clevel=0, shuffle=0, cname="lz4", quantize=0)
-UNREADABLE = (OSError, RuntimeError, ValueError, TypeError, LookupError)
+UNREADABLE = (OSError, RuntimeError, ValueError, TypeError, LookupError, ArithmeticError)
 """What bcolz raises on metadata and chunks that are not what it wrote."""
 DTYPES = {"images": np.dtype(np.uint8), "labels": np.dtype(np.int64), "ids": np.dtype(np.uint64)}
 
@@ -84,6 +86,7 @@ class BcolzRows:
         self._images = _NumericArray(folder / "images", DTYPES["images"], dimensions=4)
         self._labels = _NumericArray(folder / "labels", DTYPES["labels"], dimensions=1)
         self._ids = _NumericArray(folder / "ids", DTYPES["ids"], dimensions=1)
+        require_shapes(folder, self._images.shape, self._labels.shape, self._ids.shape)
 
     @property
     def spec(self) -> ArraySpec:
@@ -114,18 +117,22 @@ class _NumericArray:
     def __init__(self, folder: Path, dtype: np.dtype, *, dimensions: int) -> None:
         self._folder, self._dtype = folder, dtype
         try:
-            meta = msgspec.json.decode((folder / "meta" / "storage").read_bytes(), type=_StorageMeta)
-            self.shape = msgspec.json.decode((folder / "meta" / "sizes").read_bytes(), type=_SizesMeta).shape
+            meta = decoded(read_file(folder / "meta" / "storage"), _StorageMeta)
+            self.shape = decoded(read_file(folder / "meta" / "sizes"), _SizesMeta).shape
             self.capacity, self.rows_per_chunk = meta.expectedlen, meta.chunklen
-            if meta.dtype != dtype.name or len(self.shape) != dimensions or self.rows_per_chunk < 1:
+            row_bytes = math.prod(self.shape[1:]) * dtype.itemsize
+            # bcolz takes the memory of a whole chunk, however few rows there are.
+            is_chunked = 1 <= self.rows_per_chunk <= max(1, MOST_CHUNK_BYTES // max(1, row_bytes))
+            if meta.dtype != dtype.name or len(self.shape) != dimensions or min(self.shape) < 0 or not is_chunked:
                 raise DamagedDataset(
                     f"{folder} should hold {dimensions}-dimensional {dtype.name}, its metadata says "
-                    f"{len(self.shape)}-dimensional {meta.dtype!r} in chunks of {self.rows_per_chunk}"
+                    f"{self.shape} {meta.dtype!r:.100} in chunks of {self.rows_per_chunk}",
+                    path=folder,
                 )
             # On opening, bcolz reads the last chunk if it is not full.
             self._check_chunk(self.shape[0] // self.rows_per_chunk)
             self._array = bcolz.carray(rootdir=str(folder), mode="r")
-        except (*UNREADABLE, msgspec.MsgspecError) as error:
+        except (*UNREADABLE, NotDecoded) as error:
             raise DamagedDataset(f"{folder} is missing or is not a whole bcolz array: {error}") from error
 
     def __getitem__(self, rows: slice) -> NDArray:
@@ -144,7 +151,7 @@ class _NumericArray:
             return
         content = rows * math.prod(self.shape[1:]) * self._dtype.itemsize
         path = self._folder / "data" / f"__{chunk}.blp"
-        with path.open("rb", buffering=0) as file:
+        with open_file(path) as file:
             _, _, flags, item, found, _, whole = BLOSC_HEADER.unpack(file.read(BLOSC_HEADER.size).ljust(32))
             size = os.fstat(file.fileno()).st_size
         expected = (COPIED, self._dtype.itemsize, content, content + 16, content + 32)
@@ -176,7 +183,20 @@ class BcolzFormat:
             raise
 
     def open(self, path: Path) -> BcolzRows:
+        _require_plain_folder(path)
         return BcolzRows(path)
+
+
+def _require_plain_folder(path: Path) -> None:
+    """bcolz follows every link, and waits at every pipe."""
+    try:
+        require_folder(path)
+        stray = next(strays_below(path), None)
+    except OSError as error:
+        raise DamagedDataset(f"{path} is missing or is not a whole bcolz array: {error}", path=path) from error
+    if stray is not None:
+        kind = named_kind(stray.lstat().st_mode)
+        raise DamagedDataset(f"{stray} is {kind}, which imagemill never makes there", path=path)
 
 
 FORMAT = BcolzFormat()

@@ -11,6 +11,7 @@ from storage.digests import object_bytes, object_digest
 from storage.durable import remove, sync_folder, sync_object
 from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
+from storage.plain_files import open_file, require_file
 from storage.receipts import StoredObject
 
 BLOCK_BYTES = 4 * 1024 * 1024
@@ -50,6 +51,8 @@ def copy_verified(
 
 def _require_size(source: Path, expected: int, remedy: str) -> None:
     try:
+        if not stat.S_ISDIR(source.lstat().st_mode):
+            require_file(source)
         found = object_bytes(source)
     except FileNotFoundError as error:
         raise DamagedDataset(f"{source} is missing", path=source, remedy=remedy) from error
@@ -75,21 +78,16 @@ def _put(partial: Path, final: Path) -> None:
 
 def _copy(source: Path, target: Path, on_copied: Callable[[int], None]) -> None:
     """Copy a file, or a folder of files; anything else is damage, and a link is not followed."""
-    mode = source.lstat().st_mode
-    if stat.S_ISDIR(mode):
-        target.mkdir()
-        for name in sorted(os.listdir(source)):
-            _copy(source / name, target / name, on_copied)
-    elif stat.S_ISREG(mode):
-        _copy_file(source, target, on_copied)
-    else:
-        raise DamagedDataset(f"{source} should be a file or a folder, it is a link or a device", path=source)
+    if not stat.S_ISDIR(source.lstat().st_mode):
+        return _copy_file(source, target, on_copied)
+    target.mkdir()
+    for name in sorted(os.listdir(source)):
+        _copy(source / name, target / name, on_copied)
 
 
 def _copy_file(source: Path, target: Path, on_copied: Callable[[int], None]) -> None:
-    descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    block = memoryview(bytearray(min(BLOCK_BYTES, max(1, os.fstat(descriptor).st_size))))
-    with open(descriptor, "rb", buffering=0) as readable, target.open("xb") as writable:
+    with open_file(source) as readable, target.open("xb") as writable:
+        block = memoryview(bytearray(min(BLOCK_BYTES, max(1, os.fstat(readable.fileno()).st_size))))
         while count := readable.readinto(block):
             writable.write(block[:count])
             writable.flush()

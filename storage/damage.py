@@ -14,9 +14,8 @@ from storage.array_formats import array_format, chunk_ranges
 from storage.digests import chunk_crc
 from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
-from storage.parquet import read_table
 from storage.receipts import StoredObject, published_receipt
-from storage.row_tables import ROWS_SCHEMA
+from storage.row_tables import read_rows_table
 from storage.versions import Version, VersionShard
 
 Rows = tuple[int, int]
@@ -65,9 +64,6 @@ def lost_rows(folder: DatasetFolder, version: Version, stored: StoredObject, pat
         return ()
     shard, first = found
     whole = ((first, first + shard.rows),)
-    if path.is_symlink():
-        # Whatever it leads to, no reader follows it.
-        return whole
     try:
         receipt = published_receipt(folder, shard.key, shard.identity)
         array = next(array for array in receipt.arrays if array.stored == stored)
@@ -80,11 +76,12 @@ def lost_rows(folder: DatasetFolder, version: Version, stored: StoredObject, pat
 def classes_of(folder: DatasetFolder, version: Version, rows: tuple[Rows, ...]) -> tuple[str, ...]:
     """Return the classes of `rows`, sorted; none where the table of rows is damaged too."""
     try:
-        labels = read_table(folder.objects / version.table.name, ROWS_SCHEMA)["label"].to_numpy()
+        path = folder.objects / version.table.name
+        labels = read_rows_table(path, rows=version.stored, classes=len(version.classes))["label"].to_numpy()
     except DamagedDataset:
         return ()
     found = {int(label) for first, stop in rows for label in np.unique(labels[first:stop])}
-    return tuple(sorted(version.classes[label] for label in found if 0 <= label < len(version.classes)))
+    return tuple(sorted(version.classes[label] for label in found))
 
 
 def _bad_chunks(path: Path, format_: str, rows: int, rows_per_chunk: int, crcs: tuple[int, ...]) -> Iterator[slice]:

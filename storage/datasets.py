@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from storage.durable import sync_folder
 from storage.errors import UnknownDataset, named_disk_errors
-from storage.layout import NAME_PATTERN, PARTS, DatasetFolder
+from storage.layout import NAME_PATTERN, ON_DEMAND, PARTS, DatasetFolder
+from storage.plain_files import require_folder
 from storage.records import create_record, read_record
 
 
@@ -42,16 +44,30 @@ def existing_dataset(root: Path, name: str) -> DatasetFolder:
 
     Raises:
         UnknownDataset: there is none; the message lists those that exist.
+        DamagedDataset: one of its parts is no folder of its own.
     """
     folder = DatasetFolder.below(root, name)
     if not folder.path.is_dir():
         known = ", ".join(found.name for found in find_datasets(root)) or "none"
         raise UnknownDataset(f"{root} has no dataset {name!r}; it has: {known}", path=root)
+    require_own_parts(folder)
     return folder
+
+
+def require_own_parts(folder: DatasetFolder, parts: tuple[str, ...] = (*PARTS, *ON_DEMAND)) -> None:
+    """Check that what is there of the parts of a dataset are folders: a link would lead out of it.
+
+    Raises:
+        DamagedDataset: one is not.
+    """
+    for path in (folder.path / part for part in parts):
+        if os.path.lexists(path):
+            require_folder(path)
 
 
 def make_parts(folder: DatasetFolder) -> None:
     """Make the folders of a dataset that are not there, durably: what is synced in a folder is lost with it."""
+    require_own_parts(folder)
     wanted = [*reversed(folder.path.absolute().parents), folder.path, *(folder.path / part for part in PARTS)]
     missing = [path for path in wanted if not path.exists()]
     for path in missing:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import google_crc32c
 import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
+
+from storage.plain_files import open_file
 
 READ_BYTES = 1 << 20
 
@@ -27,26 +30,24 @@ def object_digest(path: Path) -> str:
     """Return the BLAKE3 of an array object.
 
     A folder is hashed as the sequence of its files in the order of their relative names, each as
-    name, NUL, size in bytes as decimal text, NUL, content.
+    name, NUL, size in bytes as decimal text, NUL, content. Links, pipes and devices are not opened; where
+    one is, the digest is that of no published object.
     """
     hasher = blake3()
-    if not path.is_dir():
+    if not stat.S_ISDIR(path.lstat().st_mode):
         _update_from_file(hasher, path)
         return hasher.hexdigest()
     for name, file in _files_below(path):
         hasher.update(name + b"\0" + str(file.lstat().st_size).encode() + b"\0")
-        if file.is_symlink():
-            # Never made there. No published object has this digest, wherever the link leads.
-            hasher.update(b"\0link")
-            continue
         _update_from_file(hasher, file)
     return hasher.hexdigest()
 
 
 def object_bytes(path: Path) -> int:
     """Return the size of an array object in bytes, the sum over its files."""
-    if not path.is_dir():
-        return path.stat().st_size
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        return found.st_size
     return sum(file.lstat().st_size for _, file in _files_below(path))
 
 
@@ -56,7 +57,10 @@ def _files_below(folder: Path) -> list[tuple[bytes, Path]]:
 
 
 def _update_from_file(hasher: blake3, path: Path) -> None:
+    if not stat.S_ISREG(path.lstat().st_mode):
+        hasher.update(b"\0no file")
+        return
     # Plain reads, not a memory map: a file that shrinks under a map kills the process (SIGBUS).
-    with path.open("rb", buffering=0) as file:
+    with open_file(path) as file:
         while block := file.read(READ_BYTES):
             hasher.update(block)

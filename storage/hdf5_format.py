@@ -5,6 +5,7 @@ The same rows give the same bytes: no time stamps, and a fixed order of creation
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +15,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.array_formats import ArraySpec
+from storage.array_formats import MOST_CHUNK_BYTES, ArraySpec, require_shapes
 from storage.errors import DamagedDataset
+from storage.plain_files import require_file
 
 CHUNK_BYTES = 64 * 1024
 """Rows above this size get a chunk each: a random row then costs one read and no more."""
@@ -62,6 +64,8 @@ class Hdf5Rows:
         self._images = _plain_dataset(file, "images", np.dtype(np.uint8), dimensions=4)
         self._labels = _plain_dataset(file, "labels", np.dtype(np.int64), dimensions=1)
         self._ids = _plain_dataset(file, "ids", np.dtype(np.uint64), dimensions=1)
+        require_shapes(Path(file.filename), self._images.shape, self._labels.shape, self._ids.shape)
+        _require_chunks(file, self._images)
 
     @property
     def spec(self) -> ArraySpec:
@@ -116,6 +120,7 @@ class Hdf5Format:
 
     def open(self, path: Path) -> Hdf5Rows:
         try:
+            require_file(path)
             file = h5py.File(path, "r", rdcc_nbytes=0)
         except OSError as error:
             raise DamagedDataset(f"{path} is missing or is not a whole HDF5 file: {error}") from error
@@ -156,7 +161,19 @@ def _plain_dataset(file: h5py.File, name: str, dtype: np.dtype, *, dimensions: i
             f"{file.filename}: {name!r} should be {dimensions}-dimensional {dtype}, "
             f"it is {dataset.ndim}-dimensional {dataset.dtype}"
         )
+    settings = dataset.id.get_create_plist()
+    filters = [settings.get_filter(place)[0] for place in range(settings.get_nfilters())]
+    if set(filters) - {h5py.h5z.FILTER_FLETCHER32}:
+        # Some unpack a megabyte into a terabyte, and HDF5 loads the code of others when it meets them.
+        raise DamagedDataset(f"{file.filename}: {name!r} has the filters {filters}, of which we write only checksums")
     return dataset
+
+
+def _require_chunks(file: h5py.File, images: h5py.Dataset) -> None:
+    """Check that a chunk holds whole rows, and that reading one takes no more memory than rows of ours do."""
+    rows, *pixels = images.chunks or (0,)
+    if tuple(pixels) != images.shape[1:] or rows > max(1, MOST_CHUNK_BYTES // math.prod(pixels)):
+        raise DamagedDataset(f"{file.filename}: 'images' has chunks of {images.chunks}, which we do not write")
 
 
 FORMAT = Hdf5Format()

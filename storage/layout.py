@@ -9,6 +9,9 @@ from pathlib import Path
 from storage.errors import DamagedDataset
 
 PARTS = ("plans", "objects", "receipts", "versions", "spares", "refused", "tmp", "pins")
+"""The folders that every dataset has."""
+ON_DEMAND = ("trash", "logs")
+"""The folders that are made when something goes there."""
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _IDENTITY = re.compile(r"[0-9a-f]{16,64}")
 

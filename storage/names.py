@@ -16,7 +16,11 @@ _ESCAPE = re.compile(rb"\\x([0-9a-f]{2})")
 
 def escaped(path: bytes) -> str:
     r"""Return `path` as text: UTF-8, with backslashes, control characters and invalid bytes as `\xNN`."""
-    text = path.replace(b"\\", b"\\x5c").decode("utf-8", "backslashreplace")
+    return without_controls(path.replace(b"\\", b"\\x5c").decode("utf-8", "backslashreplace"))
+
+
+def without_controls(text: str) -> str:
+    r"""Return `text` with control characters, and what breaks or turns a line, as `\xNN`."""
     return _UNPRINTABLE.sub(lambda match: _escaped_character(match[0]), text)
 
 

@@ -9,6 +9,10 @@ import pyarrow.parquet as pq
 
 from storage.durable import not_as_written
 from storage.errors import DamagedDataset
+from storage.plain_files import open_file
+
+_NOT_PARQUET = (pa.ArrowException, ValueError, TypeError)
+"""What Arrow raises on bytes that are not Parquet."""
 
 
 def write_table(path: Path, table: pa.Table) -> None:
@@ -22,16 +26,26 @@ def write_table(path: Path, table: pa.Table) -> None:
         raise not_as_written(path)
 
 
-def read_table(path: Path, schema: pa.Schema) -> pa.Table:
-    """Read a Parquet file whose columns must be those of `schema`.
+def read_table(path: Path, schema: pa.Schema, *, rows: int | None = None) -> pa.Table:
+    """Read a Parquet file whose columns must be those of `schema`, and its rows `rows` if that is given.
 
     Raises:
-        DamagedDataset: it is missing, is not Parquet, or has other columns.
+        DamagedDataset: it is missing, is not Parquet, or has other columns or rows.
     """
     try:
-        table = pq.ParquetFile(path).read()
-    except (OSError, pa.ArrowInvalid) as error:
-        raise DamagedDataset(f"{path} is missing or is not a whole Parquet file: {error}") from error
-    if table.schema.names != schema.names or table.schema.types != schema.types:
-        raise DamagedDataset(f"{path} should have the columns {schema.names}, it has {table.schema.names}")
-    return table
+        with open_file(path) as opened, pq.ParquetFile(opened) as file:
+            _require_shape(path, file, schema, rows)
+            return file.read()
+    except (OSError, *_NOT_PARQUET) as error:
+        raise DamagedDataset(f"{path} is missing or is not a whole Parquet file: {error}", path=path) from error
+
+
+def _require_shape(path: Path, file: pq.ParquetFile, schema: pa.Schema, rows: int | None) -> None:
+    """Compare what a file says of itself before its content is unpacked, which may be a thousand times as large."""
+    found = file.schema_arrow
+    if found.names != schema.names or found.types != schema.types:
+        # A name may be a megabyte of anything.
+        names = [name[:40] for name in found.names[: len(schema) + 1]]
+        raise DamagedDataset(f"{path} should have the columns {schema.names}, it has {names}", path=path)
+    if rows is not None and file.metadata.num_rows != rows:
+        raise DamagedDataset(f"{path} should list {rows} rows, it lists {file.metadata.num_rows}", path=path)

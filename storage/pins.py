@@ -16,8 +16,11 @@ from types import TracebackType
 
 import msgspec
 
+from storage.errors import DamagedDataset
+from storage.json_text import NotDecoded, decoded
 from storage.layout import DatasetFolder
 from storage.owners import is_gone, is_here, is_silent, owner_name
+from storage.plain_files import read_file, require_folder
 
 logger = logging.getLogger(__name__)
 
@@ -85,8 +88,9 @@ def pin(folder: DatasetFolder, version: int | None, objects: Iterable[str]) -> P
     path = folder.pins / owner_name()
     try:
         folder.pins.mkdir(exist_ok=True)
+        require_folder(folder.pins)
         return Pin(path, _written(path, _Content(version, tuple(objects))))
-    except OSError as error:
+    except (OSError, DamagedDataset) as error:
         logger.debug("reading %s without a pin: %s", folder.path, error)
         return Pin(None, None)
 
@@ -97,10 +101,10 @@ def pinned(folder: DatasetFolder) -> Pinned:
     versions: set[int] = set()
     for path in _living(folder):
         try:
-            content = msgspec.json.decode(path.read_bytes(), type=_Content)
+            content = decoded(read_file(path), _Content)
         except FileNotFoundError:
             continue
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (NotDecoded, DamagedDataset) as error:
             logger.warning("%s is not a readable pin, what it held is not protected: %s", path, error)
             continue
         objects.update(content.objects)
@@ -109,7 +113,7 @@ def pinned(folder: DatasetFolder) -> Pinned:
 
 
 def _living(folder: DatasetFolder) -> Iterator[Path]:
-    if not folder.pins.is_dir():
+    if folder.pins.is_symlink() or not folder.pins.is_dir():
         return
     for path in list(folder.pins.iterdir()):
         if is_gone(path.name.removesuffix(PARTIAL)):
@@ -121,7 +125,7 @@ def _living(folder: DatasetFolder) -> Iterator[Path]:
 def _is_locked(path: Path) -> bool:
     """Tell whether some process holds a lock; False proves nothing, locks may do nothing here."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return False
     try:

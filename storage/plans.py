@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
 from storage.parameters import Parameters
 from storage.parquet import read_table, write_table
+from storage.plain_files import require_folder
 from storage.receipts import Receipt, read_receipt
 from storage.records import fingerprint, read_record, write_record
 
@@ -41,8 +42,9 @@ PLAN_FILES = ("plan.json", "listings.json", *PLAN_LISTINGS)
 
 @dataclass(frozen=True, slots=True)
 class ListingDigests:
-    """The BLAKE3 of the two Parquet files of a plan, kept in `listings.json`: Parquet notices few flipped bits."""
+    """The BLAKE3 of the two Parquet files of `plan`, kept in `listings.json`: Parquet notices few flipped bits."""
 
+    plan: str
     sorted: str
     shuffled: str
 
@@ -108,7 +110,7 @@ def write_plan(folder: DatasetFolder, plan: Plan, shuffled: pa.Table) -> Path:
         write_table(partial / "shuffled.parquet", shuffled)
         by_name = shuffled.select(LISTING_SCHEMA.names).sort_by("name")
         write_table(partial / "sorted.parquet", by_name)
-        write_record(partial / "listings.json", "listings", _digests_in(partial))
+        write_record(partial / "listings.json", "listings", _digests_in(partial, plan.identity))
         write_record(partial / "plan.json", "plan", plan)
         sync_object(partial)
         _put(folder, plan, partial)
@@ -148,19 +150,27 @@ def require_whole_plan(folder: DatasetFolder, identity: str) -> Plan:
     """
     plan = read_plan(folder, identity)
     place = folder.plan(identity)
-    recorded = read_record(place / "listings.json", "listings", ListingDigests)
-    for name, need, have in zip(PLAN_LISTINGS, astuple(recorded), astuple(_digests_in(place)), strict=True):
-        if need != have:
-            raise _not_the_listing(place / name, need=need, have=have)
+    recorded = _read_digests(place, identity)
+    for name, need in zip(PLAN_LISTINGS, (recorded.sorted, recorded.shuffled), strict=True):
+        _require_listing(place / name, need)
     return plan
 
 
-def _digests_in(place: Path) -> ListingDigests:
-    return ListingDigests(*(object_digest(place / name) for name in PLAN_LISTINGS))
+def _digests_in(place: Path, identity: str) -> ListingDigests:
+    return ListingDigests(identity, *(object_digest(place / name) for name in PLAN_LISTINGS))
 
 
-def _not_the_listing(path: Path, *, need: str, have: str) -> DamagedDataset:
-    return DamagedDataset(f"{path} is not the listing that was planned", path=path, need=need, have=have)
+def _read_digests(place: Path, identity: str) -> ListingDigests:
+    path = place / "listings.json"
+    recorded = read_record(path, "listings", ListingDigests)
+    if recorded.plan != identity:
+        raise DamagedDataset(f"{path} is that of another plan", path=path, need=identity, have=recorded.plan)
+    return recorded
+
+
+def _require_listing(path: Path, need: str) -> None:
+    if (have := object_digest(path)) != need:
+        raise DamagedDataset(f"{path} is not the listing that was planned", path=path, need=need, have=have)
 
 
 def read_plan(folder: DatasetFolder, identity: str) -> Plan:
@@ -171,11 +181,18 @@ def read_plan(folder: DatasetFolder, identity: str) -> Plan:
         DamagedDataset: its bytes changed.
         UnreadableRecord: another version of this code wrote it.
     """
-    path = folder.plan(identity) / "plan.json"
+    path = _own_place(folder, identity) / "plan.json"
     plan = read_record(path, "plan", Plan)
     if plan.identity != identity:
         raise DamagedDataset(f"{path} is another plan", path=path, need=identity, have=plan.identity)
     return plan
+
+
+def _own_place(folder: DatasetFolder, identity: str) -> Path:
+    """Return the folder of a plan, which is no link to another."""
+    place = folder.plan(identity)
+    require_folder(place)
+    return place
 
 
 def read_shuffled(folder: DatasetFolder, identity: str) -> pa.Table:
@@ -185,10 +202,8 @@ def read_shuffled(folder: DatasetFolder, identity: str) -> pa.Table:
         FileNotFoundError: there is none.
         DamagedDataset: its bytes changed.
     """
-    place = folder.plan(identity)
-    need = read_record(place / "listings.json", "listings", ListingDigests).shuffled
-    if (have := object_digest(place / "shuffled.parquet")) != need:
-        raise _not_the_listing(place / "shuffled.parquet", need=need, have=have)
+    place = _own_place(folder, identity)
+    _require_listing(place / "shuffled.parquet", _read_digests(place, identity).shuffled)
     return read_table(place / "shuffled.parquet", SHUFFLED_SCHEMA)
 
 

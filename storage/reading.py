@@ -8,15 +8,18 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.datasets import require_own_parts
 from storage.digests import object_digest
 from storage.errors import DamagedDataset, UnknownDataset
-from storage.parquet import read_table
 from storage.pins import Pin, pin
 from storage.receipts import is_present
-from storage.row_tables import ROWS_SCHEMA
+from storage.row_tables import read_rows_table
 from storage.sized_rows import SizedRows
 from storage.tiers import Access, Tiers
 from storage.versions import Version, current_version, read_version
+
+READ_PARTS = ("versions", "receipts", "objects")
+"""What a reader opens files in."""
 
 
 def open_version(
@@ -45,8 +48,10 @@ def chosen_version(tiers: Tiers, dataset: str, number: int | None) -> Version:
 
     Raises:
         UnknownDataset: there is no such dataset or version.
+        DamagedDataset: what should be its folders are links.
     """
     folder = tiers.authority(dataset)
+    require_own_parts(folder, READ_PARTS)
     version = current_version(folder) if number is None else read_version(folder, number)
     if version is None:
         raise UnknownDataset(f"{folder.path} holds no published version; run: imagemill prepare … --dataset {dataset}")
@@ -137,7 +142,4 @@ class OpenVersion:
                 path=path,
                 remedy=f"run: imagemill repair {self._dataset}",
             )
-        table = read_table(path, ROWS_SCHEMA)
-        if table.num_rows != self.version.stored:
-            raise DamagedDataset(f"{path} should list {self.version.stored} rows, it lists {table.num_rows}", path=path)
-        return table
+        return read_rows_table(path, rows=self.version.stored, classes=len(self.version.classes))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from storage.damage import Damage
 from storage.datasets import DatasetMark
 from storage.errors import DamagedDataset, DatasetError, UnknownDataset, UnreadableRecord
 from storage.layout import DatasetFolder
+from storage.plain_files import read_file, require_file
 from storage.plans import PLAN_FILES, require_whole_plan
 from storage.receipts import Receipt
 from storage.records import FORMAT, read_record
@@ -48,7 +48,7 @@ class CheckedRecords:
         """Return what `read` does, or note the damage at the path that its error names, `path` if it names none."""
         self.files += 1
         try:
-            _require_plain_file(path)
+            require_file(path)
             return read()
         except FileNotFoundError as error:
             found, problem = Path(error.filename), "missing"
@@ -101,15 +101,8 @@ def _expected(numbers: list[int]) -> set[int]:
     return set(range(numbers[0], numbers[-1] + 1)) if is_likely else set(numbers)
 
 
-def _require_plain_file(path: Path) -> None:
-    mode = path.lstat().st_mode
-    if not stat.S_ISREG(mode):
-        kind = "a symbolic link" if stat.S_ISLNK(mode) else "a folder or a device"
-        raise DamagedDataset(f"{path} is {kind}, which imagemill never makes there", path=path)
-
-
 def _format_of(path: Path) -> int:
-    return msgspec.json.decode(path.read_bytes())["format"]
+    return msgspec.json.decode(read_file(path))["format"]
 
 
 def _require_mark(folder: DatasetFolder) -> None:

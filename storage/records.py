@@ -10,6 +10,8 @@ import msgspec
 from storage.digests import digest_of
 from storage.durable import create_durably, write_durably
 from storage.errors import DamagedDataset, UnreadableRecord
+from storage.json_text import NotDecoded, decoded
+from storage.plain_files import read_file
 
 FORMAT = 2
 """Raised whenever a record changes its meaning; docs/formats.md says what each number holds."""
@@ -52,32 +54,28 @@ def read_record(path: Path, kind: str, type_: type[Value]) -> Value:
         DamagedDataset: the bytes are not those that were written.
         UnreadableRecord: another version of this code wrote it.
     """
-    try:
-        content = path.read_bytes()
-    except IsADirectoryError as error:
-        raise DamagedDataset(f"{path} should be a {kind} record, it is a folder", path=path) from error
-    return record_in(content, kind, type_, path=path)
+    return record_in(read_file(path), kind, type_, path=path)
 
 
 def record_in(content: bytes, kind: str, type_: type[Value], *, path: Path) -> Value:
     """Return the value in the bytes of a record; `path` is named by the errors, which are those of `read_record`."""
     try:
-        envelope = msgspec.json.decode(content, type=_Envelope)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        envelope = decoded(content, _Envelope)
+    except NotDecoded as error:
         raise DamagedDataset(f"{path} is not a readable {kind} record: {error}", path=path) from error
     if content != _sealed(envelope.kind, envelope.format, bytes(envelope.body)):
         raise DamagedDataset(f"{path} is damaged: its content does not match its own checksum", path=path)
     if envelope.format != FORMAT:
         raise UnreadableRecord(
-            f"{path} holds a {envelope.kind} of format {envelope.format}; this version of imagemill reads a {kind} "
-            f"of format {FORMAT}. Use the version that wrote it, or prepare into a new dataset name"
+            f"{path} holds a {envelope.kind:.100} of format {envelope.format}; this version of imagemill reads a "
+            f"{kind} of format {FORMAT}. Use the version that wrote it, or prepare into a new dataset name"
         )
     if envelope.kind != kind:
-        raise DamagedDataset(f"{path} should hold a {kind}, it holds a {envelope.kind}", path=path)
+        raise DamagedDataset(f"{path} should hold a {kind}, it holds a {envelope.kind:.100}", path=path)
     try:
-        return msgspec.json.decode(envelope.body, type=type_)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UnreadableRecord(f"{path}: this version of imagemill cannot read it: {error}") from error
+        return decoded(bytes(envelope.body), type_)
+    except NotDecoded as error:
+        raise UnreadableRecord(f"{path}: this version of imagemill cannot read it: {error}", path=path) from error
 
 
 def _readable(value: object) -> bytes:

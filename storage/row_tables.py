@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
+import pyarrow.compute as pc
 from blake3 import blake3
 
+from storage.errors import DamagedDataset
 from storage.names import row_ids
 from storage.parameters import SplitRule
+from storage.parquet import read_table
 
 ROWS_SCHEMA = pa.schema(
     [
@@ -18,6 +23,23 @@ ROWS_SCHEMA = pa.schema(
     ]
 )
 """One line per stored row, in order; `source` is the BLAKE3 of the image file, 64 hexadecimal digits."""
+
+
+def read_rows_table(path: Path, *, rows: int, classes: int) -> pa.Table:
+    """Read the table of a version that has `rows` rows of `classes` classes; columns as in `ROWS_SCHEMA`.
+
+    Raises:
+        DamagedDataset: it is missing, is not such a table, or says what cannot be.
+    """
+    table = read_table(path, ROWS_SCHEMA, rows=rows)
+    if any(column.null_count for column in table.columns):
+        raise DamagedDataset(f"{path} has rows with nothing in them", path=path)
+    found = pc.min_max(table["label"]).as_py()
+    if rows and not 0 <= found["min"] <= found["max"] < classes:
+        raise DamagedDataset(
+            f"{path} has labels from {found['min']} to {found['max']}, the version has {classes} classes", path=path
+        )
+    return table
 
 
 def split_of(rule: SplitRule, *, source: str, class_name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from storage.durable import remove
 from storage.layout import DatasetFolder
 from storage.owners import is_gone, owner_name
 
@@ -27,4 +28,4 @@ def clear_dead_runs(folder: DatasetFolder) -> None:
     """Remove what runs left below `tmp/` that are gone for certain."""
     for scratch in folder.tmp.iterdir():
         if is_gone(scratch.name):
-            shutil.rmtree(scratch, ignore_errors=True)
+            remove(scratch)

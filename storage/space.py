@@ -18,8 +18,10 @@ from typing import Literal
 
 import msgspec
 
-from storage.errors import NotEnoughSpace
+from storage.errors import DamagedDataset, NotEnoughSpace
+from storage.json_text import NotDecoded, decoded
 from storage.owners import is_gone, is_silent, owner_name
+from storage.plain_files import read_file
 
 logger = logging.getLogger(__name__)
 
@@ -159,10 +161,10 @@ def _claims(folder: Path, *, without: str = "") -> dict[str, _Claim]:
 
 def _read(path: Path) -> _Claim | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Claim)
+        return decoded(read_file(path), _Claim)
     except FileNotFoundError:
         return None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (NotDecoded, DamagedDataset) as error:
         logger.warning("%s is not a readable reservation, it is passed over: %s", path, error)
         return None
 

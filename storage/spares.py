@@ -6,8 +6,10 @@ the version was lost.
 
 from __future__ import annotations
 
+import logging
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,14 +19,18 @@ from storage.durable import not_as_written, remove
 from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
 from storage.objects import restore_object, store_object
+from storage.plain_files import MOST_BYTES
 from storage.plans import PLAN_FILES, require_whole_plan
 from storage.receipts import StoredObject, locate_receipt
 from storage.records import read_record
 from storage.versions import Version, read_version
 
+logger = logging.getLogger(__name__)
+
 SUFFIX = ".zip"
 _NAME = re.compile(r"(\d{8})-([0-9a-f]{64})\.zip")
 _STORED_AS_IT_IS = {".parquet", ".h5"}
+_NOT_UNPACKED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The oldest time that a zip file knows: the same files make the same spare."""
 
@@ -44,7 +50,7 @@ def spares_in(folder: DatasetFolder) -> Iterator[tuple[int, Path]]:
 def is_whole_spare(path: Path) -> bool:
     """Tell whether the bytes of a spare are those that its name promises."""
     name = _NAME.fullmatch(path.name)
-    return name is not None and path.is_file() and not path.is_symlink() and object_digest(path) == name[2]
+    return name is not None and object_digest(path) == name[2]
 
 
 def ensure_spare(folder: DatasetFolder, version: Version, scratch: Path) -> Path:
@@ -113,6 +119,21 @@ def spared_copies(folder: DatasetFolder, path: Path) -> Iterator[bytes]:
     for _, spare in reversed(list(spares_in(folder))):
         if not is_whole_spare(spare):
             continue
-        with zipfile.ZipFile(spare) as archive:
-            if member in archive.NameToInfo:
-                yield archive.read(member)
+        try:
+            content = _member(spare, member)
+        except _NOT_UNPACKED as error:
+            logger.warning("%s is passed over, %s cannot be unpacked from it: %s", spare, member, error)
+            continue
+        if content is not None:
+            yield content
+
+
+def _member(spare: Path, name: str) -> bytes | None:
+    # What does not shrink is stored as it is; no record is larger than the other bound.
+    most = max(spare.stat().st_size, MOST_BYTES)
+    with zipfile.ZipFile(spare) as archive:
+        if name not in archive.NameToInfo:
+            return None
+        if (size := archive.getinfo(name).file_size) > most:
+            raise zipfile.BadZipFile(f"it claims to have {size} bytes")
+        return archive.read(name)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,7 @@ from storage.damage import Damage, classes_of, lost_rows, shard_of
 from storage.datasets import existing_dataset
 from storage.digests import object_bytes, object_digest
 from storage.layout import DatasetFolder
+from storage.plain_files import named_kind, strays_below
 from storage.receipts import StoredObject
 from storage.record_checks import CheckedRecords, checked_records
 from storage.spares import spares_in
@@ -123,22 +124,18 @@ def _items(tiers: Tiers, records: CheckedRecords) -> Iterator[_Item]:
 
 def _missing_or_short(item: _Item) -> str:
     """Return what is wrong with an item at a glance, "" if nothing is."""
-    if item.path.is_symlink():
-        return "it is a symbolic link, which imagemill never makes there"
-    if not item.path.exists():
-        return "missing"
-    if item.path.is_dir() and (link := next(_links_below(item.path), None)):
-        return f"it holds the symbolic link {link}, which imagemill never makes there"
     try:
+        mode = item.path.lstat().st_mode
+        stray = next(strays_below(item.path), None) if stat.S_ISDIR(mode) else None
         found = object_bytes(item.path)
     except FileNotFoundError:
-        return "missing in part"
+        return "missing in part" if item.path.exists() else "missing"
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        return f"it is {named_kind(mode)}, which imagemill never makes there"
+    if stray is not None:
+        kind = named_kind(stray.lstat().st_mode)
+        return f"it holds {kind}, which imagemill never makes there: {stray.relative_to(item.path)}"
     return "" if found == item.stored.bytes else f"it should have {item.stored.bytes} bytes, it has {found}"
-
-
-def _links_below(folder: Path) -> Iterator[str]:
-    paths = (os.path.join(parent, name) for parent, *names in os.walk(folder) for name in chain(*names))
-    return (os.path.relpath(path, folder) for path in paths if os.path.islink(path))
 
 
 def _drawn(items: list[_Item], share: float, chance: random.Random) -> list[_Item]:

@@ -6,8 +6,9 @@ import logging
 import re
 from dataclasses import dataclass
 
+from storage.array_formats import known_formats
 from storage.durable import sync_folder
-from storage.errors import DamagedDataset, UnknownDataset, VersionConflict
+from storage.errors import DamagedDataset, UnknownDataset, UnreadableRecord, VersionConflict
 from storage.layout import DatasetFolder
 from storage.parameters import Parameters
 from storage.receipts import StoredObject, is_present
@@ -87,6 +88,7 @@ def read_version(folder: DatasetFolder, number: int) -> Version:
     Raises:
         UnknownDataset: there is no version of that number.
         DamagedDataset: its bytes are not those that were published.
+        UnreadableRecord: another version of this code wrote it.
     """
     path = folder.version(number)
     try:
@@ -96,6 +98,12 @@ def read_version(folder: DatasetFolder, number: int) -> Version:
         raise UnknownDataset(f"{folder.path} has no version {number}; it has: {known}") from error
     if version.number != number:
         raise DamagedDataset(f"{path} is the record of another version", path=path, need=number, have=version.number)
+    if version.parameters.array_format not in known_formats():
+        raise UnreadableRecord(
+            f"{path} names the array format {version.parameters.array_format:.40}; this version of imagemill knows "
+            f"{', '.join(known_formats())}",
+            path=path,
+        )
     if not _makes_sense(version):
         raise DamagedDataset(f"{path} contradicts itself: imagemill did not write it", path=path)
     return version
@@ -105,12 +113,21 @@ def _makes_sense(version: Version) -> bool:
     """Tell whether counts and sizes agree with each other, so that readers may rely on them."""
     sides, shards = version.parameters.sides, version.shards
     sizes = all(1 <= side <= MAX_SIDE for side in sides) and len(set(sides)) == len(sides)
-    rows = all(shard.rows >= 0 and len(shard.objects) == (len(sides) if shard.rows else 0) for shard in shards)
+    rows = all(_has_its_objects(shard, sides) for shard in shards)
     totals = (
         version.stored + version.refused == version.listed and sum(shard.rows for shard in shards) == version.stored
     )
     order = (version.parent or 0) < version.number and version.refused >= 0
     return sizes and rows and totals and order
+
+
+def _has_its_objects(shard: VersionShard, sides: tuple[int, ...]) -> bool:
+    """Tell whether there is an object for each size, of no fewer bytes than its pixels have: none is compressed."""
+    if not shard.rows:
+        return not shard.objects
+    pixels = [shard.rows * side * side * 3 for side in sides]
+    enough = all(stored.bytes >= needed for stored, needed in zip(shard.objects, pixels, strict=False))
+    return shard.rows > 0 and len(shard.objects) == len(sides) and enough
 
 
 def current_version(folder: DatasetFolder) -> Version | None:

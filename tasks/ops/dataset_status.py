@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from storage.datasets import find_datasets
+from storage.datasets import find_datasets, require_own_parts
 from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
 from storage.plans import read_plan
@@ -46,7 +46,16 @@ class DatasetStatus:
 
 def dataset_statuses(tiers: Tiers) -> list[DatasetStatus]:
     """Return the status of every dataset below the slow root."""
-    return [_status(tiers, folder) for folder in find_datasets(tiers.slow)]
+    found = []
+    for folder in find_datasets(tiers.slow):
+        try:
+            require_own_parts(folder)
+        except DamagedDataset as error:
+            # The others are still to be listed.
+            logger.warning("the dataset %s is passed over: %s", folder.name, error)
+        else:
+            found.append(_status(tiers, folder))
+    return found
 
 
 def _status(tiers: Tiers, folder: DatasetFolder) -> DatasetStatus:
@@ -71,9 +80,10 @@ def _status(tiers: Tiers, folder: DatasetFolder) -> DatasetStatus:
 
 def _unfinished(folder: DatasetFolder) -> list[UnfinishedPlan]:
     """Return the plans whose receipts are not complete, the newest first."""
-    plans = sorted((folder.path / "plans").iterdir(), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    place = folder.path / "plans"
+    plans = [path for path in (place.iterdir() if place.is_dir() else ()) if not path.name.endswith(".partial")]
     found = []
-    for path in (path for path in plans if not path.name.endswith(".partial")):
+    for path in sorted(plans, key=lambda path: path.lstat().st_mtime_ns, reverse=True):
         try:
             plan = read_plan(folder, path.name)
         except (DamagedDataset, FileNotFoundError) as error:

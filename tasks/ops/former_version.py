@@ -6,7 +6,7 @@ import logging
 
 from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
-from storage.plans import PlanSettings, read_plan, read_shuffled
+from storage.plans import PlanSettings, read_plan, read_shuffled, require_whole_plan
 from storage.receipts import find_receipt, is_present
 from storage.versions import Version
 from tasks.ops.planning import Former
@@ -29,7 +29,15 @@ def former_of(folder: DatasetFolder, current: Version | None, settings: PlanSett
 
 
 def is_whole(folder: DatasetFolder, version: Version) -> bool:
-    """Tell whether every object and receipt of a version is on disk; the objects' content is for `verify`."""
+    """Tell whether the plan, every receipt and every object of a version are on disk.
+
+    The objects' content is for `verify`.
+    """
+    try:
+        require_whole_plan(folder, version.plan)
+    except (DamagedDataset, FileNotFoundError) as error:
+        logger.warning("the plan of version %d is written anew: %s", version.number, error)
+        return False
     receipts = (find_receipt(folder, shard.key) for shard in version.shards)
     proved = all(
         receipt is not None and receipt.identity == shard.identity

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +17,10 @@ from storage.names import escaped
 from storage.plans import LISTING_SCHEMA
 
 IMAGE_SUFFIXES = (b".jpeg", b".jpg", b".png", b".webp", b".bmp", b".gif")
+
+LONGEST_PATH = 4000
+"""Bytes of a path that are given to the kernel at once, which takes 4,096 with the zero at the end (PATH_MAX)."""
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 Entry = tuple[bytes, int, int]
 """Path below the root, size in bytes, time of the last change in ns."""
@@ -104,18 +109,43 @@ def _walk(root: bytes, below: bytes) -> Iterator[Entry]:
 
     Whatever bears the name of an image is listed, a folder too: it will be refused, with a reason.
     """
-    with os.scandir(os.path.join(root, below)) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
-    for entry in entries:
-        if entry.name.startswith(b"."):
-            continue
-        path = os.path.join(below, entry.name)
-        if entry.is_dir(follow_symlinks=False) and not entry.name.lower().endswith(IMAGE_SUFFIXES):
-            yield from _walk(root, path)
-            continue
-        status = entry.stat(follow_symlinks=False)
-        size = status.st_size if stat.S_ISREG(status.st_mode) else 0
-        yield path, size, status.st_mtime_ns
+    waiting = [below]
+    while waiting:
+        folder = waiting.pop()
+        with _opened(root, folder) as descriptor, os.scandir(descriptor) as found:
+            for entry in found:
+                name = os.fsencode(entry.name)
+                if name.startswith(b"."):
+                    continue
+                path = os.path.join(folder, name)
+                if entry.is_dir(follow_symlinks=False) and not name.lower().endswith(IMAGE_SUFFIXES):
+                    waiting.append(path)
+                    continue
+                status = entry.stat(follow_symlinks=False)
+                size = status.st_size if stat.S_ISREG(status.st_mode) else 0
+                yield path, size, status.st_mtime_ns
+
+
+@contextmanager
+def _opened(root: bytes, below: bytes) -> Iterator[int]:
+    """Open a folder however long its path is: the kernel takes 4,096 bytes at a time."""
+    descriptor = os.open(root, _FOLDER)
+    try:
+        for part in _path_parts(below):
+            outer, descriptor = descriptor, os.open(part, _FOLDER, dir_fd=descriptor)
+            os.close(outer)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _path_parts(path: bytes) -> Iterator[bytes]:
+    while len(path) > LONGEST_PATH:
+        end = path.rindex(b"/", 0, LONGEST_PATH)
+        yield path[:end]
+        path = path[end + 1 :]
+    if path:
+        yield path
 
 
 def _batch(entries: list[Entry], classes: list[str]) -> pa.RecordBatch:

@@ -12,6 +12,7 @@ from pathlib import Path
 from storage.durable import write_durably
 from storage.errors import TooManyRefused
 from storage.layout import DatasetFolder
+from storage.names import without_controls
 from storage.plans import Plan, receipts_of
 from storage.refused import Refused
 
@@ -51,7 +52,7 @@ def report_refused(folder: DatasetFolder, plan: Plan, scratch: Path) -> Refusals
 
     def written() -> Iterator[Refused]:
         for refused in refused_of(folder, plan):
-            writer.writerow((refused.name, refused.reason, refused.detail))
+            writer.writerow((refused.name, refused.reason, without_controls(refused.detail)))
             yield refused
 
     refusals = _summed(written(), plan, folder.refused(plan.identity))

@@ -11,7 +11,7 @@ from pathlib import Path
 from storage.damage import Damage
 from storage.datasets import DatasetMark, existing_dataset, make_parts
 from storage.durable import remove, write_durably
-from storage.errors import DamagedDataset, DatasetError
+from storage.errors import DamagedDataset, DatasetError, named_disk_errors
 from storage.layout import DatasetFolder
 from storage.locking import dataset_lock
 from storage.objects import restore_object
@@ -70,10 +70,15 @@ def repair_dataset(
     Raises:
         UnknownDataset: there is no such dataset.
         DatasetLocked: a run is at work on it.
+        DiskFull, DiskFailed: the disk has no room for what is built again, or fails.
     """
     folder = existing_dataset(tiers.slow, dataset)
     make_parts(folder)
-    with dataset_lock(folder), scratch_folder(folder) as scratch:
+    with (
+        named_disk_errors(folder.path, doing=f"{dataset} was repaired"),
+        dataset_lock(folder),
+        scratch_folder(folder) as scratch,
+    ):
         work = _Work(tiers, folder, scratch, Repair(dataset))
         records = _restored_records(work)
         found = verified(tiers, dataset, share=1.0, on_start=on_start, on_bytes=on_bytes)

@@ -101,7 +101,20 @@ def rebuild_shard(job: ShardJob, guard: DecodingGuard) -> Receipt | NotReproduce
     if promised is None:
         raise ValueError(f"shard {job.key[:12]} was never published, so it cannot be rebuilt")
     ids = row_ids(list(job.names))
-    arrays, sources, refused = _filled(job, ids, guard)
+    with named_disk_errors(job.folder.path, doing=f"shard {job.key[:12]} was built again"):
+        arrays, sources, refused = _filled(job, ids, guard)
+        different = _difference(job, promised, arrays, sources, refused)
+        return different or _proof(job, arrays, ids, sources, refused, started)
+
+
+def _difference(
+    job: ShardJob,
+    promised: Promised,
+    arrays: list[SizedArray],
+    sources: tuple[str, ...],
+    refused: tuple[Refused, ...],
+) -> NotReproduced | None:
+    """Return how a shard differs from what it was, None if it does not."""
     for position, (now, then) in enumerate(zip(sources, promised.sources, strict=False)):
         if now != then:
             return NotReproduced(job.key, f"the source {job.names[position]} has changed or cannot be read")
@@ -109,7 +122,7 @@ def rebuild_shard(job: ShardJob, guard: DecodingGuard) -> Receipt | NotReproduce
         return NotReproduced(job.key, "the sources have changed, or other images are refused now")
     if any(array.digest() != digest for array, digest in zip(arrays, promised.digests, strict=False)):
         return NotReproduced(job.key, "the same sources give other bytes: a library that decides them has changed")
-    return _proof(job, arrays, ids, sources, refused, started)
+    return None
 
 
 def _adopted(job: ShardJob) -> Receipt | None:

@@ -70,6 +70,9 @@ def _as_it_is_now(job: ShardJob) -> ShardJob | str:
         try:
             found = os.lstat(os.path.join(os.fsencode(job.source), unescaped(name)))
         except OSError as error:
+            if job.promised is None or not job.promised.sources:
+                # Nobody knows whether it was missing then, too: the identity will tell.
+                continue
             return f"the source {job.source}/{name} is gone: {error.strerror}; if the images moved, give --source"
         sizes[position], times[position] = found.st_size, found.st_mtime_ns
     return replace(job, sizes=tuple(sizes), mtimes_ns=tuple(times))

@@ -18,6 +18,7 @@ RETRY_SECONDS = 0.5
 MAX_BYTES_PER_PIXEL = 4
 """A file larger than this many bytes for each pixel allowed cannot be an image within the limits."""
 
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _REFUSALS = {
     errno.ENOENT: Reason.MISSING,
     errno.ENOTDIR: Reason.NOT_A_REGULAR_FILE,
@@ -83,19 +84,19 @@ class SourceFolder:
     def _open(self, path: bytes) -> int | Refusal:
         """Open one file, step by step so that no folder on the way is a link either."""
         *folders, name = path.split(b"/")
-        parent, opened = self._root, []
+        parent = os.dup(self._root)
         try:
             for folder in folders:
-                parent = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-                opened.append(parent)
+                # One level at a time is open: a tree may be deeper than a process may have files.
+                outer, parent = parent, os.open(folder, _FOLDER, dir_fd=parent)
+                os.close(outer)
             # Looked at before it is opened: opening a device may have effects, and a FIFO may block.
             mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
             if not stat.S_ISREG(mode):
                 return Refusal(Reason.NOT_A_REGULAR_FILE, stat.filemode(mode))
             return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
         finally:
-            for descriptor in opened:
-                os.close(descriptor)
+            os.close(parent)
 
     @staticmethod
     def _read_stable(descriptor: int, before: os.stat_result) -> bytes | Refusal:

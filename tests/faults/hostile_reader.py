@@ -75,6 +75,9 @@ class Warden:
         if event == "open":
             path, mode, flags = arguments
             writes = flags & _WRITING if isinstance(flags, int) else set(mode or "r") & set("wax+")
+            if isinstance(flags, int) and flags & os.O_NOFOLLOW:
+                # Where the name is a link, the kernel refuses, and nothing is opened.
+                path = _named(path)
             return self._covers(path, *(("/dev/null",) if writes else (*_READABLE, *self._sources)))
         if event in ("os.listdir", "os.scandir"):
             return self._covers(arguments[0], *_READABLE, *self._sources)

@@ -95,8 +95,6 @@ def test_hostile_names_of_refused_inputs_stay_names_on_the_card(tmp_path: Path):
         assert markup not in CODE_SPAN.sub("", held.card)
 
 
-# For `make test` as soon as the listing says in a sentence what it cannot reach.
-@pytest.mark.slow
 @pytest.mark.parametrize(("name", "depth"), [(b"d", 1500), (b"d" * 200, 25)], ids=["levels", "bytes"])
 def test_a_picture_deeper_than_any_path_is_stored_or_the_run_says_in_a_sentence_why_not(
     name: bytes, depth: int, tmp_path: Path

@@ -198,7 +198,7 @@ def test_a_link_in_the_source_is_refused_and_not_followed(tiers: Tiers, store):
     file = source if source.is_file() else source / "images" / "data"
     file.rename(tiers.slow / "elsewhere")
     file.symlink_to(tiers.slow / "elsewhere")
-    told = rf"{file.name} should be a file or a folder, it is a link or a device"
+    told = rf"{file.name} is a symbolic link, which imagemill never makes there"
     # A link within a folder has a size of its own, which shows first.
     told = told if source == file else rf"{stored.name} is damaged: it should have \d+ bytes, it has \d+"
     with pytest.raises(DamagedDataset, match=told):
