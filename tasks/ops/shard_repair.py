@@ -36,9 +36,12 @@ def rebuilt_shards(
     except (DamagedDataset, FileNotFoundError) as error:
         yield from ((shard.key, f"the plan that names its images is lost: {error}") for shard in shards)
         return
+    root = source or Path(plan.source.root)
+    if not root.is_dir():
+        yield from ((shard.key, f"the source {root} is gone; if the images moved, give --source") for shard in shards)
+        return
     promised = {shard.key: _promised(folder, shard) for shard in shards}
     planned = tuple(shard for shard in plan.shards if shard.key in promised)
-    root = source or Path(plan.source.root)
     jobs = []
     for job in shard_jobs(folder, plan, shuffled, planned, {}, scratch):
         found = _as_it_is_now(replace(job, source=root, promised=promised[job.key]))

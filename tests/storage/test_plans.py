@@ -82,9 +82,8 @@ def test_the_listings_are_plain_parquet_one_sorted_and_one_shuffled(folder: Data
     path = write_plan(folder, plan, shuffled)
     assert sorted(os.listdir(path)) == ["listings.json", "plan.json", "shuffled.parquet", "sorted.parquet"]
     listed = json.loads((path / "listings.json").read_bytes())["body"]
-    assert listed == {
-        name: blake3((path / f"{name}.parquet").read_bytes()).hexdigest() for name in ("sorted", "shuffled")
-    }
+    digests = {name: blake3((path / f"{name}.parquet").read_bytes()).hexdigest() for name in ("sorted", "shuffled")}
+    assert listed == {"plan": plan.identity, **digests}
     assert pq.read_table(path / "shuffled.parquet").to_pydict() == ROWS
     by_name = sorted(zip(*(ROWS[name] for name in LISTING_SCHEMA.names), strict=True))
     assert [tuple(row.values()) for row in pq.read_table(path / "sorted.parquet").to_pylist()] == by_name
