@@ -34,7 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Turn a raw image collection into training-ready arrays.",
     epilog="Exit codes: 0 done or nothing to do; 1 damage or a failed check; 2 bad usage or input; "
-    "11 another run holds the dataset; 74 disk full or I/O error; 75 interrupted, run again to continue.",
+    "11 another run holds the dataset; 74 disk full or I/O error; 75 interrupted or Prefect lost, run again.",
 )
 
 

@@ -21,6 +21,11 @@ def sabotage_if_asked() -> None:
         SABOTAGES[name]()
 
 
+def pytest_configure() -> None:
+    """Hold in a run of pytest that names this module as a plugin, whatever its tests import."""
+    sabotage_if_asked()
+
+
 def _replace_body(function: Callable[..., Any], other: Callable[..., Any]) -> None:
     """Let `function` do what `other` does, also for those who have imported it by name."""
     function.__code__ = other.__code__
