@@ -75,10 +75,11 @@ class Warden:
         if event == "open":
             path, mode, flags = arguments
             writes = flags & _WRITING if isinstance(flags, int) else set(mode or "r") & set("wax+")
-            if isinstance(flags, int) and flags & os.O_NOFOLLOW:
+            others = ("/dev/null",) if writes else (*_READABLE, *self._sources)
+            if isinstance(flags, int) and flags & os.O_NOFOLLOW and isinstance(path, str | bytes):
                 # Where the name is a link, the kernel refuses, and nothing is opened.
-                path = _named(path)
-            return self._covers(path, *(("/dev/null",) if writes else (*_READABLE, *self._sources)))
+                return self._is_below(_named(path), *others)
+            return self._covers(path, *others)
         if event in ("os.listdir", "os.scandir"):
             return self._covers(arguments[0], *_READABLE, *self._sources)
         if event in _CHANGES:

@@ -26,9 +26,6 @@ from tests.faults.hostile_tables import table_attacks
 from tests.faults.hostile_watch import OpensWatch
 from tests.faults.tiny_source import add_pictures
 
-# They belong into `make test` as soon as the product refuses all of them: a pipe that it opens costs 30 s each time.
-pytestmark = pytest.mark.slow
-
 REFUSALS = {"DamagedDataset", "UnreadableRecord", "UnknownDataset", "ValueError"}
 READING = ("status", "show", "verify")
 KEEPING = ("stage", "gc", "repair")
@@ -117,9 +114,12 @@ def test_hostile_tables_of_rows_are_refused_or_harmless(attack: Attack, commands
     assert_promises_kept(attack, "hdf5", commands, stage, fault="hostile Parquet")
 
 
+@pytest.mark.parametrize("commands", USES)
 @pytest.mark.parametrize("attack", list(file_attacks()), ids=named)
-def test_links_pipes_and_devices_in_place_of_files_lead_nowhere(attack: Attack, stage: Stage):
-    assert_promises_kept(attack, "hdf5", (*READING, *KEEPING), stage, fault="links, pipes and devices")
+def test_links_pipes_and_devices_in_place_of_files_lead_nowhere(
+    attack: Attack, commands: tuple[str, ...], stage: Stage
+):
+    assert_promises_kept(attack, "hdf5", commands, stage, fault="links, pipes and devices")
 
 
 def assert_promises_kept(

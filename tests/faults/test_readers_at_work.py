@@ -100,8 +100,6 @@ def build_beside(
     return ends
 
 
-# For `make test` as soon as it has passed in full with the last changes of gc.
-@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [10, pytest.param(300, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("array_format", ["hdf5", "bcolz"])
 def test_readers_see_whole_versions_whatever_happens_beside_them(
