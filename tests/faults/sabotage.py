@@ -106,9 +106,16 @@ def _last_writer_wins() -> None:
     import storage.durable
 
     def create_durably(path: Path, content: bytes) -> bool:
-        from storage.durable import write_durably
+        from storage.durable import _synced_partial, sync_folder
 
-        write_durably(path, content)
+        partial = _synced_partial(path, content)
+        try:
+            # As it was, so that whoever is stopped right before this call still is.
+            os.link(partial, path)
+        except FileExistsError:
+            partial.replace(path)
+        partial.unlink(missing_ok=True)
+        sync_folder(path.parent)
         return True
 
     _replace_body(storage.durable.create_durably, create_durably)
