@@ -128,6 +128,9 @@ def _put(folder: DatasetFolder, plan: Plan, partial: Path) -> None:
     except OSError:
         if _is_whole(folder, plan):
             return
+        if not os.path.lexists(final):
+            # There is nothing in the way: it is the disk.
+            raise
         aside = partial_name(final)
         final.rename(aside)
         partial.rename(final)
