@@ -15,7 +15,7 @@ from pathlib import Path
 
 from storage.datasets import DatasetMark
 from storage.digests import object_digest
-from storage.durable import not_as_written, remove
+from storage.durable import not_as_written, remove, sync_folder
 from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
 from storage.objects import restore_object, store_object
@@ -59,6 +59,10 @@ def ensure_spare(folder: DatasetFolder, version: Version, scratch: Path) -> Path
     Raises:
         DamagedDataset, FileNotFoundError: what it should hold is not what was published, or is missing.
     """
+    # A run that was killed may have left names that are not on the disk yet. Whoever finds them reports the version,
+    # and a spare must never outlast its version.
+    for part in (folder.versions, folder.spares):
+        sync_folder(part)
     found = spare_of(folder, version.number)
     if found is not None and is_whole_spare(found):
         return found
