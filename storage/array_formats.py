@@ -68,6 +68,14 @@ class ArrayRows(Protocol):
         """Return consecutive rows, `(n, side, side, 3)`; the slice has no step."""
         ...
 
+    def read_into(self, first: int, out: NDArray[np.uint8]) -> None:
+        """Fill `out`, `(n, side, side, 3)` and contiguous, with the rows from `first` on.
+
+        Raises:
+            DamagedDataset: they are not all there.
+        """
+        ...
+
     def close(self) -> None: ...
 
 

@@ -23,6 +23,7 @@ from storage.array_formats import MOST_CHUNK_BYTES, ArraySpec, require_shapes
 from storage.errors import DamagedDataset
 from storage.json_text import NotDecoded, decoded
 from storage.plain_files import named_kind, open_file, read_file, require_folder, strays_below
+from storage.plain_rows import PlainRows
 
 CHUNK_BYTES = 4 * 1024 * 1024
 """bcolz keeps each chunk in a file of its own: small chunks would make millions of files."""
@@ -79,38 +80,6 @@ class BcolzWriter:
             array.flush()
 
 
-class BcolzRows:
-    """The rows of one bcolz shard."""
-
-    def __init__(self, folder: Path) -> None:
-        self._images = _NumericArray(folder / "images", DTYPES["images"], dimensions=4)
-        self._labels = _NumericArray(folder / "labels", DTYPES["labels"], dimensions=1)
-        self._ids = _NumericArray(folder / "ids", DTYPES["ids"], dimensions=1)
-        require_shapes(folder, self._images.shape, self._labels.shape, self._ids.shape)
-
-    @property
-    def spec(self) -> ArraySpec:
-        images = self._images
-        return ArraySpec(images.shape[1], images.capacity, images.rows_per_chunk)
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        return self._labels[:]
-
-    @property
-    def ids(self) -> NDArray[np.uint64]:
-        return self._ids[:]
-
-    def __len__(self) -> int:
-        return self._images.shape[0]
-
-    def __getitem__(self, rows: slice) -> NDArray[np.uint8]:
-        return self._images[rows]
-
-    def close(self) -> None:
-        """bcolz holds no file open."""
-
-
 class _NumericArray:
     """One bcolz array of numbers. What it says of itself is checked before bcolz, written in C, relies on it."""
 
@@ -119,38 +88,46 @@ class _NumericArray:
         try:
             meta = decoded(read_file(folder / "meta" / "storage"), _StorageMeta)
             self.shape = decoded(read_file(folder / "meta" / "sizes"), _SizesMeta).shape
-            self.capacity, self.rows_per_chunk = meta.expectedlen, meta.chunklen
-            row_bytes = math.prod(self.shape[1:]) * dtype.itemsize
-            # bcolz takes the memory of a whole chunk, however few rows there are.
-            is_chunked = 1 <= self.rows_per_chunk <= max(1, MOST_CHUNK_BYTES // max(1, row_bytes))
-            if meta.dtype != dtype.name or len(self.shape) != dimensions or min(self.shape) < 0 or not is_chunked:
-                raise DamagedDataset(
-                    f"{folder} should hold {dimensions}-dimensional {dtype.name}, its metadata says "
-                    f"{self.shape} {meta.dtype!r:.100} in chunks of {self.rows_per_chunk}",
-                    path=folder,
-                )
-            # On opening, bcolz reads the last chunk if it is not full.
-            self._check_chunk(self.shape[0] // self.rows_per_chunk)
-            self._array = bcolz.carray(rootdir=str(folder), mode="r")
-        except (*UNREADABLE, NotDecoded) as error:
-            raise DamagedDataset(f"{folder} is missing or is not a whole bcolz array: {error}") from error
+        except (OSError, NotDecoded) as error:
+            raise DamagedDataset(f"{folder} is missing or is not a whole bcolz array: {error}", path=folder) from error
+        self.capacity, self.rows_per_chunk = meta.expectedlen, meta.chunklen
+        row_bytes = math.prod(self.shape[1:]) * dtype.itemsize
+        # bcolz takes the memory of a whole chunk, however few rows there are.
+        is_chunked = 1 <= self.rows_per_chunk <= max(1, MOST_CHUNK_BYTES // max(1, row_bytes))
+        if meta.dtype != dtype.name or len(self.shape) != dimensions or min(self.shape) < 0 or not is_chunked:
+            raise DamagedDataset(
+                f"{folder} should hold {dimensions}-dimensional {dtype.name}, its metadata says "
+                f"{self.shape} {meta.dtype!r:.100} in chunks of {self.rows_per_chunk}",
+                path=folder,
+            )
+        count = -(-self.shape[0] // self.rows_per_chunk)
+        self._chunks = [str(folder / "data" / f"__{chunk}.blp") for chunk in range(count)]
+        self._sound: set[int] = set()
 
-    def __getitem__(self, rows: slice) -> NDArray:
-        start, stop, _ = rows.indices(self.shape[0])
-        try:
-            for chunk in range(start // self.rows_per_chunk, -(-stop // self.rows_per_chunk)):
+    def place(self, chunk: int) -> tuple[str, int]:
+        """Return the file of a chunk and where its rows begin there, once what stands in front of them is checked."""
+        if chunk not in self._sound:
+            try:
                 self._check_chunk(chunk)
-            return self._array[rows]
+            except FileNotFoundError as error:
+                raise DamagedDataset(f"{self._chunks[chunk]} is missing", path=Path(self._chunks[chunk])) from error
+            self._sound.add(chunk)
+        return self._chunks[chunk], BLOSC_HEADER.size
+
+    def values(self) -> NDArray:
+        """Return all values, read by bcolz."""
+        try:
+            for chunk in range(len(self._chunks)):
+                self.place(chunk)
+            return bcolz.carray(rootdir=str(self._folder), mode="r")[:]
         except UNREADABLE as error:
-            raise DamagedDataset(f"{self._folder}: rows {start}:{stop}: {error}") from error
+            raise DamagedDataset(f"{self._folder} is not a whole bcolz array: {error}", path=self._folder) from error
 
     def _check_chunk(self, chunk: int) -> None:
-        """Check sizes in front of a chunk: bcolz would read or write beyond its memory if they were wrong."""
+        """Check that a chunk is as long as it should be, and stored as it is."""
         rows = min(self.shape[0] - chunk * self.rows_per_chunk, self.rows_per_chunk)
-        if rows == 0:
-            return
         content = rows * math.prod(self.shape[1:]) * self._dtype.itemsize
-        path = self._folder / "data" / f"__{chunk}.blp"
+        path = Path(self._chunks[chunk])
         with open_file(path) as file:
             _, _, flags, item, found, _, whole = BLOSC_HEADER.unpack(file.read(BLOSC_HEADER.size).ljust(32))
             size = os.fstat(file.fileno()).st_size
@@ -158,7 +135,8 @@ class _NumericArray:
         if (flags & COPIED, item, found, whole, size) != expected:
             raise DamagedDataset(
                 f"{path} should hold {content} bytes as they are, in a file of {content + 32}; its header says "
-                f"{found} bytes, the file has {size}"
+                f"{found} bytes, the file has {size}",
+                path=path,
             )
 
 
@@ -182,9 +160,14 @@ class BcolzFormat:
             shutil.rmtree(path, ignore_errors=True)
             raise
 
-    def open(self, path: Path) -> BcolzRows:
+    def open(self, path: Path) -> PlainRows:
         _require_plain_folder(path)
-        return BcolzRows(path)
+        images = _NumericArray(path / "images", DTYPES["images"], dimensions=4)
+        labels = _NumericArray(path / "labels", DTYPES["labels"], dimensions=1)
+        ids = _NumericArray(path / "ids", DTYPES["ids"], dimensions=1)
+        require_shapes(path, images.shape, labels.shape, ids.shape)
+        spec = ArraySpec(images.shape[1], images.capacity, images.rows_per_chunk)
+        return PlainRows(path, spec, images.shape[0], images, read_labels=labels.values, read_ids=ids.values)
 
 
 def _require_plain_folder(path: Path) -> None:

@@ -23,7 +23,10 @@ def digest_of(content: bytes) -> str:
 
 def chunk_crc(block: NDArray[np.uint8]) -> int:
     """Return the CRC-32C (Castagnoli, RFC 3720) of the bytes of `block` in C order."""
-    return google_crc32c.value(block.tobytes())
+    view = np.ascontiguousarray(block).view()
+    # It takes no memory that might change under it; so there is no copy.
+    view.flags.writeable = False
+    return google_crc32c.value(view)
 
 
 def object_digest(path: Path) -> str:

@@ -18,9 +18,12 @@ from numpy.typing import NDArray
 from storage.array_formats import MOST_CHUNK_BYTES, ArraySpec, require_shapes
 from storage.errors import DamagedDataset
 from storage.plain_files import require_file
+from storage.plain_rows import PlainRows
 
 CHUNK_BYTES = 64 * 1024
 """Rows above this size get a chunk each: a random row then costs one read and no more."""
+_CHECKSUM_BYTES = 4
+"""What the fletcher32 filter puts behind a chunk. We read past it: the receipt has a stronger one, over the same."""
 
 
 class Hdf5Writer:
@@ -56,44 +59,17 @@ class Hdf5Writer:
             self._file.create_dataset(name, data=np.concatenate(parts), fletcher32=False, track_times=False)
 
 
-class Hdf5Rows:
-    """The rows of one HDF5 shard."""
+class _ChunksOfFile:
+    """Where the chunks of images lie in one HDF5 file."""
 
-    def __init__(self, file: h5py.File) -> None:
-        self._file = file
-        self._images = _plain_dataset(file, "images", np.dtype(np.uint8), dimensions=4)
-        self._labels = _plain_dataset(file, "labels", np.dtype(np.int64), dimensions=1)
-        self._ids = _plain_dataset(file, "ids", np.dtype(np.uint64), dimensions=1)
-        require_shapes(Path(file.filename), self._images.shape, self._labels.shape, self._ids.shape)
-        _require_chunks(file, self._images)
+    def __init__(self, path: Path, offsets: list[int]) -> None:
+        self._path, self._offsets = str(path), offsets
 
-    @property
-    def spec(self) -> ArraySpec:
-        chunks, limits = self._images.chunks, self._images.maxshape
-        # `_plain_dataset` has seen to both.
-        assert chunks is not None
-        assert limits is not None
-        return ArraySpec(self._images.shape[1], int(limits[0] or 0), chunks[0])
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        return self._labels[:]
-
-    @property
-    def ids(self) -> NDArray[np.uint64]:
-        return self._ids[:]
-
-    def __len__(self) -> int:
-        return self._images.shape[0]
-
-    def __getitem__(self, rows: slice) -> NDArray[np.uint8]:
-        try:
-            return self._images[rows]
-        except OSError as error:
-            raise DamagedDataset(f"{self._file.filename}: rows {rows.start}:{rows.stop}: {error}") from error
-
-    def close(self) -> None:
-        self._file.close()
+    def place(self, chunk: int) -> tuple[str, int]:
+        offset = self._offsets[chunk]
+        if offset < 0:
+            raise DamagedDataset(f"{self._path}: chunk {chunk} of 'images' is missing", path=Path(self._path))
+        return self._path, offset
 
 
 class Hdf5Format:
@@ -118,21 +94,40 @@ class Hdf5Format:
             path.unlink(missing_ok=True)
             raise
 
-    def open(self, path: Path) -> Hdf5Rows:
-        try:
-            require_file(path)
-            file = h5py.File(path, "r", rdcc_nbytes=0)
-        except OSError as error:
-            raise DamagedDataset(f"{path} is missing or is not a whole HDF5 file: {error}") from error
-        try:
-            return Hdf5Rows(file)
-        except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-            # h5py reports damaged metadata as any of these.
-            file.close()
-            raise DamagedDataset(f"{path} is not a whole HDF5 file: {error}") from error
-        except BaseException:
-            file.close()
-            raise
+    def open(self, path: Path) -> PlainRows:
+        with _reading(path) as file:
+            images = _plain_dataset(file, "images", np.dtype(np.uint8), dimensions=4)
+            labels = _plain_dataset(file, "labels", np.dtype(np.int64), dimensions=1)
+            ids = _plain_dataset(file, "ids", np.dtype(np.uint64), dimensions=1)
+            require_shapes(path, images.shape, labels.shape, ids.shape)
+            limits = images.maxshape or (0,)
+            spec = ArraySpec(images.shape[1], int(limits[0] or 0), _rows_per_chunk(path, images))
+            places = _ChunksOfFile(path, _offsets(path, images, spec))
+            rows = len(images)
+        return PlainRows(
+            path,
+            spec,
+            rows,
+            places,
+            read_labels=lambda: _column(path, "labels", np.dtype(np.int64)),
+            read_ids=lambda: _column(path, "ids", np.dtype(np.uint64)),
+        )
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[h5py.File]:
+    """Open a file, and report what h5py raises on damaged metadata, which may be any of these, as damage."""
+    try:
+        require_file(path)
+        with h5py.File(path, "r", rdcc_nbytes=0) as file:
+            yield file
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise DamagedDataset(f"{path} is missing or is not a whole HDF5 file: {error}", path=path) from error
+
+
+def _column(path: Path, name: str, dtype: np.dtype) -> NDArray:
+    with _reading(path) as file:
+        return _plain_dataset(file, name, dtype, dimensions=1)[:]
 
 
 def _unbuffered(path: Path) -> h5py.File:
@@ -169,11 +164,35 @@ def _plain_dataset(file: h5py.File, name: str, dtype: np.dtype, *, dimensions: i
     return dataset
 
 
-def _require_chunks(file: h5py.File, images: h5py.Dataset) -> None:
-    """Check that a chunk holds whole rows, and that reading one takes no more memory than rows of ours do."""
+def _rows_per_chunk(path: Path, images: h5py.Dataset) -> int:
+    """Return how many rows a chunk holds: whole ones, that take no more memory than rows of ours do."""
     rows, *pixels = images.chunks or (0,)
     if tuple(pixels) != images.shape[1:] or rows > max(1, MOST_CHUNK_BYTES // math.prod(pixels)):
-        raise DamagedDataset(f"{file.filename}: 'images' has chunks of {images.chunks}, which we do not write")
+        raise DamagedDataset(f"{path}: 'images' has chunks of {images.chunks}, which we do not write", path=path)
+    return rows
+
+
+def _offsets(path: Path, images: h5py.Dataset, spec: ArraySpec) -> list[int]:
+    """Return where each chunk begins in the file, -1 for one that is missing."""
+    offsets = [-1] * -(-len(images) // spec.rows_per_chunk)
+    checksum = _CHECKSUM_BYTES if images.fletcher32 else 0
+    expected, end = spec.rows_per_chunk * spec.row_bytes + checksum, path.stat().st_size
+
+    def note(chunk: h5py.h5d.StoreInfo) -> None:
+        number = chunk.chunk_offset[0] // spec.rows_per_chunk
+        if number >= len(offsets):
+            # Room that was planned for rows which were refused.
+            return
+        if chunk.size != expected or chunk.byte_offset + expected > end:
+            raise DamagedDataset(
+                f"{path}: chunk {number} of 'images' should have {expected} bytes within the file's {end}, it has "
+                f"{chunk.size} from {chunk.byte_offset} on",
+                path=path,
+            )
+        offsets[number] = chunk.byte_offset
+
+    images.id.chunk_iter(note)
+    return offsets
 
 
 FORMAT = Hdf5Format()

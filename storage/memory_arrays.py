@@ -45,6 +45,9 @@ class MemoryRows:
     def __getitem__(self, rows: slice) -> NDArray[np.uint8]:
         return np.concatenate(self._images)[rows]
 
+    def read_into(self, first: int, out: NDArray[np.uint8]) -> None:
+        out[:] = self[first : first + len(out)]
+
     def close(self) -> None:
         """Nothing is held open."""
 

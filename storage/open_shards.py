@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +20,6 @@ from storage.tiers import Access, Tiers
 from storage.versions import Version, VersionShard
 
 logger = logging.getLogger(__name__)
-
-OPEN_SHARDS = 64
-"""How many shards of one size are kept open at once."""
 
 HOLD_SECONDS = 3600.0
 """A pin is refreshed at least as often while rows are read, well within the day for which it counts."""
@@ -40,9 +37,10 @@ class OpenShard:
 
 
 class OpenShards:
-    """Opens the shards of one version and size as they are asked for, and keeps the last ones that were used.
+    """Opens the shards of one version and size as they are asked for; may be used by several threads.
 
-    A copy on the fast root is disposable: where it is missing or damaged, the slow root's object takes its place.
+    A shard stays open: that takes a few kilobytes and no file. A copy on the fast root is disposable: where it is
+    missing or damaged, the slow root's object takes its place.
     """
 
     def __init__(self, tiers: Tiers, dataset: str, version: Version, side: int, *, access: Access, check: bool) -> None:
@@ -51,7 +49,8 @@ class OpenShards:
         self._check = check
         self._place = version.parameters.sides.index(side)
         self._format = array_format(version.parameters.array_format)
-        self._open: OrderedDict[str, OpenShard] = OrderedDict()
+        self._open: dict[str, OpenShard] = {}
+        self._lock = threading.RLock()
         self._pins: dict[DatasetFolder, Pin] = {}
         self._distrusted: set[str] = set()
         self._told_of_missing = False
@@ -63,11 +62,13 @@ class OpenShards:
         Raises:
             DamagedDataset: the slow root's object is damaged, too.
         """
-        opened = self._opened(shard)
+        opened = self._open.get(shard.key) or self._opened(shard)
         try:
             return reading(opened)
         except (DamagedDataset, OSError) as error:
             if not self._is_copy(opened.path):
+                # Somebody may repair it before it is asked for again.
+                self._forget(shard)
                 raise
             self._distrust(shard, opened.path, error)
         return reading(self._opened(shard))
@@ -81,19 +82,25 @@ class OpenShards:
             held.close()
         self._pins.clear()
 
-    def _opened(self, shard: VersionShard) -> OpenShard:
+    def refresh(self) -> None:
+        """Show that this reader lives, if it has not for long; cheap enough to be called for each batch."""
         if time.monotonic() - self._held_at > HOLD_SECONDS:
-            self._hold()
-        if shard.key in self._open:
-            self._open.move_to_end(shard.key)
+            with self._lock:
+                self._hold()
+
+    def _opened(self, shard: VersionShard) -> OpenShard:
+        with self._lock:
+            if shard.key not in self._open:
+                # Pinned first: what is looked for and opened before could be evicted in between.
+                self._hold()
+                self._open[shard.key] = self._newly_opened(shard)
             return self._open[shard.key]
-        # Pinned first: what is looked for and opened before could be evicted in between.
-        self._hold()
-        self._open[shard.key] = self._newly_opened(shard)
-        if len(self._open) > OPEN_SHARDS:
-            _, oldest = self._open.popitem(last=False)
-            oldest.array.close()
-        return self._open[shard.key]
+
+    def _forget(self, shard: VersionShard) -> None:
+        with self._lock:
+            found = self._open.pop(shard.key, None)
+        if found is not None:
+            found.array.close()
 
     def _newly_opened(self, shard: VersionShard) -> OpenShard:
         path = self._path(shard)
@@ -156,9 +163,7 @@ class OpenShards:
 
     def _distrust(self, shard: VersionShard, copy: Path, error: Exception) -> None:
         """Leave a fast copy alone from now on, and warn of it."""
-        found = self._open.pop(shard.key, None)
-        if found is not None:
-            found.array.close()
+        self._forget(shard)
         self._distrusted.add(shard.key)
         if not copy.exists():
             return self._tell_of_missing(shard.objects[self._place])

@@ -43,6 +43,11 @@ def require_folder(path: Path) -> None:
 
 def open_file(path: Path) -> FileIO:
     """Open a plain file for reading, unbuffered; raise as `require_file` does."""
+    return open(open_plain(path), "rb", buffering=0)
+
+
+def open_plain(path: Path) -> int:
+    """Return the descriptor of a plain file, open for reading; raise as `require_file` does."""
     require_file(path)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
@@ -51,7 +56,7 @@ def open_file(path: Path) -> FileIO:
     except BaseException:
         os.close(descriptor)
         raise
-    return open(descriptor, "rb", buffering=0)
+    return descriptor
 
 
 def read_file(path: Path, *, most: int = MOST_BYTES) -> bytes:

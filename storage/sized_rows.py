@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
+
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.array_formats import chunk_ranges
 from storage.digests import chunk_crc
 from storage.errors import DamagedDataset
 from storage.open_shards import OpenShard, OpenShards
@@ -19,11 +21,11 @@ class SizedRows:
     def __init__(self, tiers: Tiers, dataset: str, version: Version, side: int, *, access: Access, check: bool) -> None:
         self._dataset, self._side, self._check = dataset, side, check
         self._shards = [shard for shard in version.shards if shard.rows]
-        self._starts = np.cumsum([0, *(shard.rows for shard in self._shards)])
+        self._starts = list(accumulate((shard.rows for shard in self._shards), initial=0))
         self._open = OpenShards(tiers, dataset, version, side, access=access, check=check)
 
     def __len__(self) -> int:
-        return int(self._starts[-1])
+        return self._starts[-1]
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -56,59 +58,97 @@ class SizedRows:
         return rows.astype(np.int64)
 
     def _consecutive(self, start: int, stop: int) -> NDArray[np.uint8]:
-        blocks = [np.empty((0, self._side, self._side, 3), np.uint8)]
-        while start < stop:
-            shard = self._shard_of(start)
-            end = min(stop, int(self._starts[shard + 1]))
-            first = int(self._starts[shard])
-            blocks.append(self._read(shard, slice(start - first, end - first)))
-            start = end
-        return np.concatenate(blocks)
+        out = np.empty((max(0, stop - start), self._side, self._side, 3), np.uint8)
+        self._open.refresh()
+        done = 0
+        while done < len(out):
+            shard = self._shard_of(start + done)
+            first = start + done - self._starts[shard]
+            count = min(len(out) - done, self._starts[shard + 1] - start - done)
+            self._fill(shard, first, out[done : done + count])
+            done += count
+        return out
 
     def _scattered(self, rows: NDArray[np.integer]) -> NDArray[np.uint8]:
         wanted = np.where(rows < 0, rows + len(self), rows)
         if wanted.size and (wanted.min() < 0 or wanted.max() >= len(self)):
             raise IndexError(f"rows must lie in -{len(self)}..{len(self) - 1}, got {rows.min()}..{rows.max()}")
         out = np.empty((len(wanted), self._side, self._side, 3), np.uint8)
+        self._open.refresh()
         order = np.argsort(wanted, kind="stable")
         ascending = wanted[order]
-        first = 0
-        while first < len(order):
-            # A chunk is read once, however many of its rows are wanted.
-            last = int(np.searchsorted(ascending, self._chunk_end(int(ascending[first]))))
-            block = self._consecutive(int(ascending[first]), int(ascending[last - 1]) + 1)
-            out[order[first:last]] = block[ascending[first:last] - ascending[first]]
-            first = last
+        shards = np.searchsorted(self._starts, ascending, side="right") - 1
+        # A chunk that has to be read as a whole is read once, however many of its rows are wanted.
+        chunk = _Chunk()
+        for place, row, shard in zip(order.tolist(), ascending.tolist(), shards.tolist(), strict=True):
+            self._fill_row(shard, row - self._starts[shard], out[place : place + 1], chunk)
         return out
 
-    def _chunk_end(self, row: int) -> int:
-        """Return the row after the last one in the chunk that holds `row`."""
-        shard = self._shard_of(row)
-        start, stop = int(self._starts[shard]), int(self._starts[shard + 1])
-        size = self._open.read(self._shards[shard], lambda opened: opened.array.spec.rows_per_chunk)
-        return min(start + ((row - start) // size + 1) * size, stop)
-
     def _shard_of(self, row: int) -> int:
-        return int(np.searchsorted(self._starts, row, side="right")) - 1
+        return bisect_right(self._starts, row) - 1
 
-    def _read(self, shard: int, rows: slice) -> NDArray[np.uint8]:
-        return self._open.read(self._shards[shard], lambda opened: self._checked(opened, rows))
+    def _fill(self, shard: int, first: int, out: NDArray[np.uint8]) -> None:
+        """Fill `out` with rows of one shard from `first` on, and compare each chunk that they are in."""
 
-    def _checked(self, opened: OpenShard, rows: slice) -> NDArray[np.uint8]:
-        """Return rows of one shard; with checking on, in whole chunks, each compared with its checksum."""
-        array = opened.array
-        if not self._check:
-            return array[rows]
-        size = array.spec.rows_per_chunk
-        first_chunk = rows.start // size
-        whole = slice(first_chunk * size, min(-(-rows.stop // size) * size, len(array)))
-        block = array[whole]
-        for chunk, part in enumerate(chunk_ranges(len(block), size), start=first_chunk):
-            if chunk_crc(block[part]) != opened.chunk_crcs[chunk]:
-                raise DamagedDataset(
-                    f"{opened.path}: chunk {chunk} (rows {chunk * size} on) is not what was published; nothing of it "
-                    "was returned",
-                    path=opened.path,
-                    remedy=f"run: imagemill repair {self._dataset}",
-                )
-        return block[rows.start - whole.start : rows.stop - whole.start]
+        def fill(opened: OpenShard) -> None:
+            if not self._check:
+                return opened.array.read_into(first, out)
+            size, done = opened.array.spec.rows_per_chunk, 0
+            while done < len(out):
+                number, skipped = divmod(first + done, size)
+                rows = min(size, len(opened.array) - number * size)
+                count = min(len(out) - done, rows - skipped)
+                part = out[done : done + count]
+                if count == rows:
+                    self._read_checked(opened, number, part)
+                else:
+                    whole = np.empty((rows, *out.shape[1:]), np.uint8)
+                    self._read_checked(opened, number, whole)
+                    part[:] = whole[skipped : skipped + count]
+                done += count
+
+        self._open.read(self._shards[shard], fill)
+
+    def _fill_row(self, shard: int, row: int, out: NDArray[np.uint8], last: _Chunk) -> None:
+        """Fill `out` with one row, from the chunk that was read last if it is that one's."""
+
+        def fill(opened: OpenShard) -> None:
+            size = opened.array.spec.rows_per_chunk
+            if size == 1 or not self._check:
+                opened.array.read_into(row, out)
+                if self._check:
+                    self._compare(opened, row, out)
+                return
+            number, skipped = divmod(row, size)
+            if (last.shard, last.number) != (shard, number):
+                rows = min(size, len(opened.array) - number * size)
+                last.shard = -1
+                if len(last.rows) != rows:
+                    last.rows = np.empty((rows, *out.shape[1:]), np.uint8)
+                self._read_checked(opened, number, last.rows)
+                last.shard, last.number = shard, number
+            out[0] = last.rows[skipped]
+
+        self._open.read(self._shards[shard], fill)
+
+    def _read_checked(self, opened: OpenShard, number: int, whole: NDArray[np.uint8]) -> None:
+        opened.array.read_into(number * opened.array.spec.rows_per_chunk, whole)
+        self._compare(opened, number, whole)
+
+    def _compare(self, opened: OpenShard, number: int, whole: NDArray[np.uint8]) -> None:
+        """Compare a chunk with the checksum of what was written."""
+        if chunk_crc(whole) != opened.chunk_crcs[number]:
+            raise DamagedDataset(
+                f"{opened.path}: chunk {number} (rows {number * opened.array.spec.rows_per_chunk} on) is not what was "
+                "published; nothing of it was returned",
+                path=opened.path,
+                remedy=f"run: imagemill repair {self._dataset}",
+            )
+
+
+class _Chunk:
+    """The chunk that was read last: its shard, its number there, and its rows."""
+
+    def __init__(self) -> None:
+        self.shard, self.number = -1, -1
+        self.rows = np.empty((0,), np.uint8)

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
@@ -20,6 +21,7 @@ from storage import Tiers, open_version
 from storage.datasets import create_dataset
 from storage.durable import remove
 from storage.errors import DamagedDataset, UnknownDataset
+from storage.open_files import OpenFiles
 from storage.pins import pinned
 from storage.staging import stage, unstage
 
@@ -298,13 +300,34 @@ def open_arrays(root: Path) -> int:
     return sum(path.startswith(str(root)) and path.endswith(".h5") for path in found)
 
 
-def test_only_so_many_shards_are_open_at_once_and_none_after_closing(publish_rows, tmp_path: Path):
-    published = publish_rows("hdf5", shards=(1,) * 67)
+def test_only_so_many_files_are_open_at_once_and_none_after_closing(
+    publish_rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("storage.plain_rows.ROW_FILES", OpenFiles(5))
+    published = publish_rows("hdf5", shards=(1,) * 8)
     with open_version(published.tiers, "photos", access="sequential") as opened:
         for _ in range(2):
             np.testing.assert_array_equal(opened.rows(4)[:], published.images[4])
-            assert open_arrays(tmp_path) == 64
+            assert open_arrays(tmp_path) == 5
     assert open_arrays(tmp_path) == 0
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_threads_read_the_same_version_at_once(published, check: bool):
+    with open_version(published.tiers, "photos", check=check) as opened:
+        wanted = [np.random.default_rng(seed).permutation(len(opened)) for seed in range(40)]
+        with ThreadPoolExecutor(8) as threads:
+            for rows, found in zip(wanted, threads.map(lambda rows: opened.rows(8)[rows], wanted), strict=True):
+                np.testing.assert_array_equal(found, published.images[8][rows])
+
+
+def test_a_process_that_was_forked_reads_what_its_parent_has_open(published):
+    with open_version(published.tiers, "photos") as opened:
+        assert len(opened.rows(8)[:]) == len(opened)
+        if (child := os.fork()) == 0:
+            same = np.array_equal(opened.rows(8)[::-1], published.images[8][::-1])
+            os._exit(0 if same else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_shard_that_cannot_be_used_is_not_left_open(publish_rows, tmp_path: Path):
