@@ -43,6 +43,29 @@ class SizedRows:
             return self._scattered(np.array([rows]))[0]
         return self._scattered(self._row_numbers(np.asarray(rows)))
 
+    def read_into(self, rows: NDArray[np.integer], out: NDArray[np.uint8]) -> None:
+        """Put the rows of these numbers, `(n,)`, into `out`, `(n, side, side, 3)` and contiguous.
+
+        Raises:
+            IndexError: there is no such row, or `out` has another shape.
+            DamagedDataset: rows are not what was published; `out` then holds anything.
+        """
+        if out.shape != (len(rows), *self.shape[1:]) or out.dtype != np.uint8 or not out.flags.c_contiguous:
+            raise IndexError(
+                f"the rows need a contiguous uint8 array of {(len(rows), *self.shape[1:])}, got {out.dtype} {out.shape}"
+            )
+        wanted = np.where(rows < 0, rows + len(self), rows)
+        if wanted.size and (wanted.min() < 0 or wanted.max() >= len(self)):
+            raise IndexError(f"rows must lie in -{len(self)}..{len(self) - 1}, got {rows.min()}..{rows.max()}")
+        self._open.refresh()
+        order = np.argsort(wanted, kind="stable")
+        ascending = wanted[order]
+        shards = np.searchsorted(self._starts, ascending, side="right") - 1
+        # A chunk that has to be read as a whole is read once, however many of its rows are wanted.
+        chunk = _Chunk()
+        for place, row, shard in zip(order.tolist(), ascending.tolist(), shards.tolist(), strict=True):
+            self._fill_row(shard, row - self._starts[shard], out[place : place + 1], chunk)
+
     def close(self) -> None:
         """Close the shards that are open."""
         self._open.close()
@@ -70,18 +93,8 @@ class SizedRows:
         return out
 
     def _scattered(self, rows: NDArray[np.integer]) -> NDArray[np.uint8]:
-        wanted = np.where(rows < 0, rows + len(self), rows)
-        if wanted.size and (wanted.min() < 0 or wanted.max() >= len(self)):
-            raise IndexError(f"rows must lie in -{len(self)}..{len(self) - 1}, got {rows.min()}..{rows.max()}")
-        out = np.empty((len(wanted), self._side, self._side, 3), np.uint8)
-        self._open.refresh()
-        order = np.argsort(wanted, kind="stable")
-        ascending = wanted[order]
-        shards = np.searchsorted(self._starts, ascending, side="right") - 1
-        # A chunk that has to be read as a whole is read once, however many of its rows are wanted.
-        chunk = _Chunk()
-        for place, row, shard in zip(order.tolist(), ascending.tolist(), shards.tolist(), strict=True):
-            self._fill_row(shard, row - self._starts[shard], out[place : place + 1], chunk)
+        out = np.empty((len(rows), self._side, self._side, 3), np.uint8)
+        self.read_into(rows, out)
         return out
 
     def _shard_of(self, row: int) -> int:

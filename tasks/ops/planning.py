@@ -16,7 +16,7 @@ from storage.names import row_ids
 from storage.parameters import Parameters
 from storage.plans import LISTING_SCHEMA, SHUFFLED_SCHEMA, Plan, PlannedShard, PlanSettings, SourceTree
 from storage.records import fingerprint
-from tasks.ops.selection import shuffle_keys
+from storage.shuffling import shuffle_keys
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,25 +7,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from storage.names import row_ids
-
-GOLDEN_GAMMA = 0x9E3779B97F4A7C15
-"""Step of the splitmix64 generator (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators")."""
-
-
-def shuffle_keys(ids: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
-    """Return a number for each id, `(n,)` uint64; sorting by it is the shuffle of `seed`.
-
-    splitmix64's finaliser over id and seed: a bijection, so distinct ids never tie, and a pure function of each
-    id, so images that come later never reorder those that were there.
-    """
-    with np.errstate(over="ignore"):
-        mixed = ids + np.uint64((seed + 1) * GOLDEN_GAMMA % 2**64)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return mixed ^ (mixed >> np.uint64(31))
+from storage.shuffling import shuffle_keys
 
 
 def read_manifest(path: Path) -> tuple[str, ...]:

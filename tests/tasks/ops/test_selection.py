@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.plans import LISTING_SCHEMA
-from tasks.ops.selection import chosen, read_manifest, sampled, shuffle_keys
+from storage.shuffling import shuffle_keys
+from tasks.ops.selection import chosen, read_manifest, sampled
 
 MASK = 2**64 - 1
 IDS = st.integers(0, MASK)
