@@ -43,3 +43,18 @@ def read_all(source: Path, names: list[str]) -> None:
     """Bring files into the page cache, so that no way pays for the disk."""
     for name in names:
         (source / name).read_bytes()
+
+
+def multiplied(source: Path, count: int) -> Path:
+    """Return a tree of at least `count` images: those of `source` under several names, as hard links."""
+    copies = -(-count // SPEC.total) + 1
+    tree = IMAGES.with_name(f"benchmark-images-x{copies}")
+    if not tree.exists():
+        partial = tree.with_suffix(".partial")
+        for path in (path for path in source.rglob("*") if path.is_file() and not path.is_symlink()):
+            place = partial / path.parent.relative_to(source)
+            place.mkdir(parents=True, exist_ok=True)
+            for copy in range(copies):
+                (place / f"{path.stem}-{copy}{path.suffix}").hardlink_to(path)
+        partial.rename(tree)
+    return tree
