@@ -38,8 +38,8 @@ DTYPES = {"images": np.dtype(np.uint8), "labels": np.dtype(np.int64), "ids": np.
 BLOSC_HEADER = struct.Struct("<16x BBBB III")
 """What stands in front of each chunk: 16 bytes of bloscpack, then Blosc's versions, flags, item size, and the
 bytes of content, block and chunk."""
-COPIED = 0x02
-"""Blosc's flag of a chunk that is stored as it is."""
+COPIED, SHUFFLED = 0x02, 0x05
+"""Blosc's flags of a chunk that is stored as it is, and of those whose bytes or bits changed places."""
 
 
 class _StorageMeta(msgspec.Struct):
@@ -100,39 +100,37 @@ class _NumericArray:
                 f"{self.shape} {meta.dtype!r:.100} in chunks of {self.rows_per_chunk}",
                 path=folder,
             )
-        count = -(-self.shape[0] // self.rows_per_chunk)
-        self._chunks = [str(folder / "data" / f"__{chunk}.blp") for chunk in range(count)]
-        self._sound: set[int] = set()
+        self._sound: dict[int, str] = {}
 
     def place(self, chunk: int) -> tuple[str, int]:
         """Return the file of a chunk and where its rows begin there, once what stands in front of them is checked."""
         if chunk not in self._sound:
+            path = self._folder / "data" / f"__{chunk}.blp"
             try:
-                self._check_chunk(chunk)
+                self._check_chunk(path, chunk)
             except FileNotFoundError as error:
-                raise DamagedDataset(f"{self._chunks[chunk]} is missing", path=Path(self._chunks[chunk])) from error
-            self._sound.add(chunk)
-        return self._chunks[chunk], BLOSC_HEADER.size
+                raise DamagedDataset(f"{path} is missing", path=path) from error
+            self._sound[chunk] = str(path)
+        return self._sound[chunk], BLOSC_HEADER.size
 
     def values(self) -> NDArray:
         """Return all values, read by bcolz."""
         try:
-            for chunk in range(len(self._chunks)):
+            for chunk in range(-(-self.shape[0] // self.rows_per_chunk)):
                 self.place(chunk)
             return bcolz.carray(rootdir=str(self._folder), mode="r")[:]
         except UNREADABLE as error:
             raise DamagedDataset(f"{self._folder} is not a whole bcolz array: {error}", path=self._folder) from error
 
-    def _check_chunk(self, chunk: int) -> None:
+    def _check_chunk(self, path: Path, chunk: int) -> None:
         """Check that a chunk is as long as it should be, and stored as it is."""
         rows = min(self.shape[0] - chunk * self.rows_per_chunk, self.rows_per_chunk)
         content = rows * math.prod(self.shape[1:]) * self._dtype.itemsize
-        path = Path(self._chunks[chunk])
         with open_file(path) as file:
             _, _, flags, item, found, _, whole = BLOSC_HEADER.unpack(file.read(BLOSC_HEADER.size).ljust(32))
             size = os.fstat(file.fileno()).st_size
         expected = (COPIED, self._dtype.itemsize, content, content + 16, content + 32)
-        if (flags & COPIED, item, found, whole, size) != expected:
+        if (flags & (COPIED | SHUFFLED), item, found, whole, size) != expected:
             raise DamagedDataset(
                 f"{path} should hold {content} bytes as they are, in a file of {content + 32}; its header says "
                 f"{found} bytes, the file has {size}",
