@@ -7,6 +7,7 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
+import h5py
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -41,8 +42,13 @@ def an_object(root: Path, pattern: str = "16-*") -> Path:
 
 
 def flip(path: Path) -> None:
+    """Flip a bit of the first row's pixels."""
+    with h5py.File(path) as file:
+        images = file["images"]
+        assert isinstance(images, h5py.Dataset)
+        place = images.id.get_chunk_info(0).byte_offset
     content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
+    content[place + 7] ^= 1
     path.write_bytes(content)
 
 
