@@ -8,7 +8,7 @@ import sys
 
 from benchmarks.provenance import ROOT
 
-SIZED = ("prepare", "simd")
+SIZED = ("prepare", "writing", "reading", "simd")
 """Those that have a quick form; the others take the time that they take."""
 NAMES = (*SIZED, "verify", "fidelity", "damage")
 

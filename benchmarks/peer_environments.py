@@ -14,20 +14,25 @@ PEERS = (
     "datasets",
     "h5py",
     "litdata",
-    "mosaicml-streaming",
     "numpy",
     "webdataset",
     "zarr",
 )
 """Beside torch and torchvision, which come as for ourselves."""
+MOSAICML = ("pillow==12.1.1", "h5py", "mosaicml-streaming==0.13.0")
 IMG2DATASET = ("img2dataset==1.47.0",)
-"""It wants versions that the others do not."""
+"""These want versions of numpy and others that the rest does not."""
+TORCH = ["--constraint", str(ROOT / "requirements-torch.lock")]
 
 
 def peers_python() -> Path:
-    """Return the interpreter of the environment of all peers but img2dataset."""
-    torch = ["--constraint", str(ROOT / "requirements-torch.lock")]
-    return _made("peers", [[*torch, "torch"], [*torch, "--no-deps", "torchvision"], [*PEERS]])
+    """Return the interpreter of the environment of most peers."""
+    return _made("peers", [[*TORCH, "torch"], [*TORCH, "--no-deps", "torchvision"], [*PEERS]])
+
+
+def mosaicml_python() -> Path:
+    """Return the interpreter of mosaicml-streaming's environment."""
+    return _made("peer-mosaicml", [[*TORCH, "torch"], [*TORCH, "--no-deps", "torchvision"], [*MOSAICML]])
 
 
 def img2dataset_python() -> Path:

@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.bar_chart import write_bar_chart
 from benchmarks.demo_files import drawn_demo_set, multiplied
 from benchmarks.documents import markdown_table, write_between_markers
-from benchmarks.peer_environments import peers_python, version_in
+from benchmarks.peer_environments import mosaicml_python, peers_python, version_in
 from benchmarks.peers.readers import WAYS
 from benchmarks.provenance import ROOT, provenance
 from storage.tiers import Tiers
@@ -64,19 +64,20 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[*WAYS], choices=WAYS, help="which of the others")
     options = parser.parse_args()
     images, epochs = (QUICK_IMAGES, QUICK_EPOCHS) if options.quick else (IMAGES, EPOCHS)
-    peers, folder = peers_python(), ROOT / "build" / f"reading-{images}"
+    folder = ROOT / "build" / f"reading-{images}"
+    pythons = {way: mosaicml_python() if way == "mosaicml" else peers_python() for way in options.only}
     source = multiplied(drawn_demo_set(), images)
     tiers = {name: _published(source, folder, name, images) for name in ("hdf5", "bcolz")}
     for way in options.only:
-        _build(way, peers, _joined_file(tiers["hdf5"]), folder / way)
+        _build(way, pythons[way], _joined_file(tiers["hdf5"]), folder / way)
     origin = provenance("python -m benchmarks reading", ["h5py", "google-crc32c"])
     found = []
     for name in tiers:
         found += [_ours(name, tiers[name], epochs, check=check) for check in (False, True)]
     for way in options.only:
         label, package = PACKAGES[way]
-        told = _told([str(peers), "-m", "benchmarks.peers.readers", "read", way, str(folder / way), str(epochs)])
-        found.append(Reading.of(f"{label} ({version_in(peers, package)})", told, folder / way, is_ours=False))
+        told = _told([str(pythons[way]), "-m", "benchmarks.peers.readers", "read", way, str(folder / way), str(epochs)])
+        found.append(Reading.of(f"{label} ({version_in(pythons[way], package)})", told, folder / way, is_ours=False))
     _report(found, origin, images, is_quick=options.quick)
 
 
