@@ -20,7 +20,7 @@ PEERS = (
 )
 """Beside torch and torchvision, which come as for ourselves."""
 MOSAICML = ("pillow==12.1.1", "h5py", "mosaicml-streaming==0.13.0")
-IMG2DATASET = ("img2dataset==1.47.0",)
+IMG2DATASET = ("pillow==12.1.1", "img2dataset==1.47.0")
 """These want versions of numpy and others that the rest does not."""
 TORCH = ["--constraint", str(ROOT / "requirements-torch.lock")]
 

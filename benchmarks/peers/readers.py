@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
 from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
@@ -72,10 +73,10 @@ def build_jpeg_folder(ours: str, folder: Path) -> None:
 
 
 def read_jpeg_folder(folder: Path, epoch: int) -> Iterable[Any]:
+    transforms = import_module("tests.oracles.torchvision_import").transforms
     from torchvision.datasets import ImageFolder
-    from torchvision.transforms import PILToTensor
 
-    return loaded(ImageFolder(str(folder), PILToTensor()), shuffle=True)
+    return loaded(ImageFolder(str(folder), transforms.PILToTensor()), shuffle=True)
 
 
 # ---- Arrays, read in this process
@@ -149,7 +150,7 @@ def read_zarr(folder: Path, epoch: int) -> Iterable[Any]:
     import zarr
 
     array = zarr.open_array(folder / "x.zarr", mode="r")
-    order = order_of(len(array), epoch)
+    order = order_of(array.shape[0], epoch)
     return (array.oindex[np.sort(order[start : start + BATCH])] for start in range(0, len(order), BATCH))
 
 
@@ -203,6 +204,9 @@ def read_litdata(folder: Path, epoch: int) -> Iterable[Any]:
 
 
 def build_mosaicml(ours: str, folder: Path) -> None:
+    # It imports torchvision.
+    # It imports torchvision.
+    import_module("tests.oracles.torchvision_import")
     from streaming import MDSWriter
 
     columns = {"image": "ndarray:uint8:224,224,3", "label": "int"}
@@ -212,6 +216,9 @@ def build_mosaicml(ours: str, folder: Path) -> None:
 
 
 def read_mosaicml(folder: Path, epoch: int) -> Iterable[Any]:
+    # It imports torchvision.
+    # It imports torchvision.
+    import_module("tests.oracles.torchvision_import")
     from streaming import StreamingDataset
     from streaming.base.util import clean_stale_shared_memory
 

