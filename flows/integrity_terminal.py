@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
-from flows.lines import say
-from flows.terminal import as_text
-from storage.collection import Collection
-from storage.verification import Verification
+from flows.lines import as_text, say
 from tasks.ops.integrity_report import summary_line
-from tasks.ops.repair import Repair
+
+if TYPE_CHECKING:
+    # Each command needs one of these, and the others' imports would take it half a second.
+    from storage.collection import Collection
+    from storage.verification import Verification
+    from tasks.ops.repair import Repair
 
 
 def print_verification(found: Verification, *, as_json: bool) -> None:

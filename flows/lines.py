@@ -1,7 +1,10 @@
-"""Lines for a person at a terminal, whoever wrote the names in them."""
+"""Lines for a person at a terminal, whoever wrote the names in them, and JSON for machines."""
 
 from __future__ import annotations
 
+import json
+
+import msgspec
 import typer
 
 
@@ -17,3 +20,8 @@ def printable(text: str) -> str:
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )
+
+
+def as_text(value: object) -> str:
+    """Return `value` as one line of JSON."""
+    return json.dumps(msgspec.to_builtins(value, enc_hook=str, str_keys=True))

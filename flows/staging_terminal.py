@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from flows.lines import say
-from flows.terminal import as_text, fast_line
+from flows.lines import as_text, say
+from flows.terminal import fast_line
 from storage.staging import FastUsage, Staged, Unstaged
 from storage.tiers import Tiers
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.lines import printable, say
+from flows.lines import as_text, printable, say
 from storage.staging import FastUsage
 from storage.tiers import Tiers
 from storage.versions import Version
@@ -98,11 +96,6 @@ def outcome_facts(outcome: Outcome, tiers: Tiers) -> dict[str, Any]:
         "card": str(outcome.card),
         "refused_report": str(outcome.refusals.report),
     }
-
-
-def as_text(value: object) -> str:
-    """Return `value` as one line of JSON."""
-    return json.dumps(msgspec.to_builtins(value, enc_hook=str, str_keys=True))
 
 
 def print_table(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from blake3 import blake3
 
 from storage.errors import DamagedDataset
@@ -34,10 +33,10 @@ def read_rows_table(path: Path, *, rows: int, classes: int) -> pa.Table:
     table = read_table(path, ROWS_SCHEMA, rows=rows)
     if any(column.null_count for column in table.columns):
         raise DamagedDataset(f"{path} has rows with nothing in them", path=path)
-    found = pc.min_max(table["label"]).as_py()
-    if rows and not 0 <= found["min"] <= found["max"] < classes:
+    labels = table["label"].to_numpy()
+    if rows and not 0 <= labels.min() <= labels.max() < classes:
         raise DamagedDataset(
-            f"{path} has labels from {found['min']} to {found['max']}, the version has {classes} classes", path=path
+            f"{path} has labels from {labels.min()} to {labels.max()}, the version has {classes} classes", path=path
         )
     return table
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from storage.verification import Verification
-from tasks.ops.prepare_report import code_span
+from tasks.ops.markdown import code_span
 
 SHOWN_DAMAGES = 50
 """Damaged files on a page; the command line shows all."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import re
 from dataclasses import dataclass
 
 from PIL import Image
@@ -14,6 +13,7 @@ from storage.tiers import Tiers
 from storage.versions import Version
 from tasks.ops.class_words import class_word
 from tasks.ops.contact_sheet import contact_sheet
+from tasks.ops.markdown import code_span
 from tasks.ops.refusal_report import Refusals
 
 SHOWN_REFUSED = 20
@@ -118,14 +118,3 @@ def _embedded(sheet: Image.Image) -> str:
     content = io.BytesIO()
     sheet.save(content, "JPEG", quality=85)
     return f"![contact sheet](data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode('ascii')})"
-
-
-def code_span(text: str) -> str:
-    """Return `text` as Markdown that shows it as it is, whatever Markdown or HTML a file name holds.
-
-    Entities would not do: Prefect's pages show them as they are written.
-    """
-    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
-    padding = " " if text.startswith("`") or text.endswith("`") else ""
-    # Also inside a code span, a bare | would end the cell of a table.
-    return f"{fence}{padding}{text.replace('|', chr(92) + '|')}{padding}{fence}"

@@ -20,7 +20,8 @@ from storage.refused import Reason, Refused
 from storage.versions import Version
 from tasks.ops.class_words import class_word
 from tasks.ops.contact_sheet import contact_sheet
-from tasks.ops.prepare_report import BuildFigures, card_markdown, code_span, sample_sheet
+from tasks.ops.markdown import code_span
+from tasks.ops.prepare_report import BuildFigures, card_markdown, sample_sheet
 from tasks.ops.refusal_report import Refusals, report_refused
 
 FIGURES = BuildFigures(images=1200, seconds=4.0, cpu_seconds=3.0)
