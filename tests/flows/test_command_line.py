@@ -39,7 +39,7 @@ def test_every_command_has_help_with_an_example(command: str):
 
 def test_the_help_tells_the_exit_codes():
     text = " ".join(run("--help").stdout.split())
-    assert "75 interrupted, run again to continue" in text
+    assert "75 interrupted or Prefect lost, run again" in text
 
 
 @pytest.mark.usefixtures("prefect_api")
