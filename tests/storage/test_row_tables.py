@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from blake3 import blake3
 
+from storage.errors import DamagedDataset
 from storage.parameters import SplitRule
-from storage.row_tables import ROWS_SCHEMA, rows_table, split_of
+from storage.row_tables import ROWS_SCHEMA, read_rows_table, rows_table, split_of
 
 BY_SOURCE = SplitRule("source", valid=0.1, test=0.05)
 BY_CLASS = SplitRule("class", valid=0.2, test=0.2)
@@ -92,3 +96,37 @@ def test_a_table_of_no_rows_has_its_columns():
 def test_columns_of_unequal_length_are_refused():
     with pytest.raises(ValueError, match="shorter"):
         rows_table(["a", "b"], [0, 0], ["0" * 64], classes=("cat",), rule=BY_SOURCE)
+
+
+# ---- Tables that somebody else may have written
+
+
+def stored_table(path: Path, **changed: object) -> Path:
+    columns = {"name": ["a", "b"], "label": [0, 1], "split": ["train", "test"], "id": [1, 2], "source": ["x", "y"]}
+    columns |= changed
+    pq.write_table(pa.table({name: columns[name] for name in ROWS_SCHEMA.names}, schema=ROWS_SCHEMA), path)
+    return path
+
+
+def test_a_table_comes_back(tmp_path: Path):
+    assert read_rows_table(stored_table(tmp_path / "a"), rows=2, classes=2)["label"].to_pylist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"label": [0, 2]}, "labels from 0 to 2, the version has 2 classes"),
+        ({"label": [-1, 0]}, "labels from -1 to 0"),
+        ({"label": [None, 0]}, "rows with nothing in them"),
+        ({"name": ["a", None]}, "rows with nothing in them"),
+        ({"source": [None, None]}, "rows with nothing in them"),
+    ],
+)
+def test_a_table_that_says_what_cannot_be_is_damage(tmp_path: Path, changed: dict[str, object], told: str):
+    with pytest.raises(DamagedDataset, match=told):
+        read_rows_table(stored_table(tmp_path / "a", **changed), rows=2, classes=2)
+
+
+def test_a_table_of_another_length_is_damage_before_it_is_unpacked(tmp_path: Path):
+    with pytest.raises(DamagedDataset, match="a should list 3 rows, it lists 2"):
+        read_rows_table(stored_table(tmp_path / "a"), rows=3, classes=2)
