@@ -101,15 +101,14 @@ class SourceFolder:
     @staticmethod
     def _read_stable(descriptor: int, before: os.stat_result) -> bytes | Refusal:
         """Read the whole file; a writer at work in the meantime shows in its size or its time."""
-        content = bytearray()
-        while block := os.read(descriptor, before.st_size - len(content) + 1):
+        # One call reads it all, and one more shows that there is no more: nothing is copied.
+        content = os.read(descriptor, before.st_size + 1)
+        while len(content) <= before.st_size and (block := os.read(descriptor, before.st_size - len(content) + 1)):
             content += block
-            if len(content) > before.st_size:
-                break
         after = os.fstat(descriptor)
         if len(content) != before.st_size or after.st_mtime_ns != before.st_mtime_ns:
             return Refusal(Reason.CHANGED, _difference(after, size=before.st_size, mtime_ns=before.st_mtime_ns))
-        return bytes(content)
+        return content
 
 
 def _difference(found: os.stat_result, *, size: int, mtime_ns: int) -> str:
