@@ -27,9 +27,9 @@ from tests.faults.hostile_watch import OpensWatch
 from tests.faults.tiny_source import add_pictures
 
 REFUSALS = {"DamagedDataset", "UnreadableRecord", "UnknownDataset", "ValueError"}
-READING = ("status", "show", "verify")
-KEEPING = ("stage", "gc", "repair")
-"""Commands that look at all that is there, and may write below the roots."""
+READING = ("status", "verify")
+KEEPING = ("show", "stage", "gc", "repair")
+"""Commands that look at all that is there, and may write: below the roots, or a picture."""
 USES = [pytest.param(READING, id="read"), pytest.param(KEEPING, id="kept", marks=pytest.mark.slow)]
 LONGEST = 20_000
 """Characters that a command may print about a dozen of pictures."""
