@@ -103,7 +103,8 @@ def _report(found: list[Reading], origin: str, images: int, *, is_quick: bool) -
         return
     bars = [(reading.label, reading.warm, reading.is_ours) for reading in found]
     write_bar_chart("reading", "Random epochs, images per second, page cache warm", bars)
-    write_between_markers("performance.md", "reading beside its peers", table)
+    picture = "![Images per second](images/reading.svg)"
+    write_between_markers("performance.md", "reading beside its peers", f"{picture}\n\n{table}")
     if best.warm < max(others, FFCV):
         print(f"MISSED {best.label}: {best.warm:,.0f} images/s, expected {max(others, FFCV):,.0f}", file=sys.stderr)
 

@@ -211,7 +211,8 @@ def _report(ways: list[Way], origin: str, *, is_quick: bool) -> None:
         return
     bars = [(way.label, way.slope_ms, way.is_ours) for way in sorted(ways, key=lambda way: way.slope_ms)]
     write_bar_chart("writing", "Writing: CPU milliseconds of one more image, all processes", bars)
-    write_between_markers("performance.md", "writing beside its peers", table)
+    picture = "![CPU milliseconds of one more image](images/writing.svg)"
+    write_between_markers("performance.md", "writing beside its peers", f"{picture}\n\n{table}")
 
 
 def missed(ways: list[Way]) -> list[str]:
