@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import IO
 
 START_SECONDS = 180
@@ -39,10 +39,8 @@ def prefect_server() -> Iterator[None]:
         NoOrchestrator: there is no server at the configured address, or the temporary one did not start.
         OrchestratorLost: the server was lost while the run was under way.
     """
-    with ExitStack() as stack:
-        api = stack.enter_context(_server())
-        with _loss_named(api):
-            yield
+    with _server() as api, _loss_named(api):
+        yield
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from storage.array_formats import MOST_CHUNK_BYTES, ArraySpec, require_shapes
 from storage.errors import DamagedDataset
 from storage.json_text import NotDecoded, decoded
-from storage.plain_files import named_kind, open_file, read_file, require_folder, strays_below
+from storage.plain_files import open_file, read_file, require_file, require_folder, strays_below
 from storage.plain_rows import PlainRows
 
 CHUNK_BYTES = 4 * 1024 * 1024
@@ -172,12 +172,10 @@ def _require_plain_folder(path: Path) -> None:
     """bcolz follows every link, and waits at every pipe."""
     try:
         require_folder(path)
-        stray = next(strays_below(path), None)
+        for stray in strays_below(path):
+            require_file(stray)
     except OSError as error:
         raise DamagedDataset(f"{path} is missing or is not a whole bcolz array: {error}", path=path) from error
-    if stray is not None:
-        kind = named_kind(stray.lstat().st_mode)
-        raise DamagedDataset(f"{stray} is {kind}, which imagemill never makes there", path=path)
 
 
 FORMAT = BcolzFormat()

@@ -11,6 +11,7 @@ import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
+from storage.errors import DamagedDataset
 from storage.plain_files import open_file
 
 READ_BYTES = 1 << 20
@@ -60,10 +61,12 @@ def _files_below(folder: Path) -> list[tuple[bytes, Path]]:
 
 
 def _update_from_file(hasher: blake3, path: Path) -> None:
-    if not stat.S_ISREG(path.lstat().st_mode):
+    try:
+        opened = open_file(path)
+    except DamagedDataset:
         hasher.update(b"\0no file")
         return
     # Plain reads, not a memory map: a file that shrinks under a map kills the process (SIGBUS).
-    with open_file(path) as file:
+    with opened as file:
         while block := file.read(READ_BYTES):
             hasher.update(block)

@@ -26,14 +26,14 @@ _KINDS = {
 }
 
 
-def require_file(path: Path) -> os.stat_result:
-    """Return what the kernel knows of a plain file.
+def require_file(path: Path) -> None:
+    """Check that `path` is a plain file.
 
     Raises:
         FileNotFoundError: there is nothing.
         DamagedDataset: it is something else.
     """
-    return _require(path, path.lstat(), stat.S_IFREG)
+    _require(path, path.lstat(), stat.S_IFREG)
 
 
 def require_folder(path: Path) -> None:
@@ -59,8 +59,8 @@ def open_plain(path: Path) -> int:
     return descriptor
 
 
-def read_file(path: Path, *, most: int = MOST_BYTES) -> bytes:
-    """Return the content of a plain file of at most `most` bytes.
+def read_file(path: Path) -> bytes:
+    """Return the content of a plain file of at most `MOST_BYTES`.
 
     Raises:
         FileNotFoundError: there is nothing.
@@ -68,7 +68,7 @@ def read_file(path: Path, *, most: int = MOST_BYTES) -> bytes:
     """
     with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
-        if size > most:
+        if size > MOST_BYTES:
             raise DamagedDataset(f"{path} has {size} bytes, more than imagemill puts there", path=path, have=size)
         return file.read()
 
@@ -90,7 +90,6 @@ def named_kind(mode: int) -> str:
     return _KINDS.get(stat.S_IFMT(mode), "a device")
 
 
-def _require(path: Path, found: os.stat_result, wanted: int) -> os.stat_result:
+def _require(path: Path, found: os.stat_result, wanted: int) -> None:
     if stat.S_IFMT(found.st_mode) != wanted:
         raise DamagedDataset(f"{path} is {named_kind(found.st_mode)}, which imagemill never makes there", path=path)
-    return found

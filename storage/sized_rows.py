@@ -64,7 +64,7 @@ class SizedRows:
         # A chunk that has to be read as a whole is read once, however many of its rows are wanted.
         chunk = _Chunk()
         for place, row, shard in zip(order.tolist(), ascending.tolist(), shards.tolist(), strict=True):
-            self._fill_row(shard, row - self._starts[shard], out[place : place + 1], chunk)
+            self._fill(shard, row - self._starts[shard], out[place : place + 1], chunk)
 
     def close(self) -> None:
         """Close the shards that are open."""
@@ -88,7 +88,7 @@ class SizedRows:
             shard = self._shard_of(start + done)
             first = start + done - self._starts[shard]
             count = min(len(out) - done, self._starts[shard + 1] - start - done)
-            self._fill(shard, first, out[done : done + count])
+            self._fill(shard, first, out[done : done + count], _Chunk())
             done += count
         return out
 
@@ -100,8 +100,11 @@ class SizedRows:
     def _shard_of(self, row: int) -> int:
         return bisect_right(self._starts, row) - 1
 
-    def _fill(self, shard: int, first: int, out: NDArray[np.uint8]) -> None:
-        """Fill `out` with rows of one shard from `first` on, and compare each chunk that they are in."""
+    def _fill(self, shard: int, first: int, out: NDArray[np.uint8], last: _Chunk) -> None:
+        """Fill `out` with rows of one shard from `first` on, and compare each chunk that they are in.
+
+        `last` has the chunk of which a part was wanted before.
+        """
 
         def fill(opened: OpenShard) -> None:
             if not self._check:
@@ -115,32 +118,12 @@ class SizedRows:
                 if count == rows:
                     self._read_checked(opened, number, part)
                 else:
-                    whole = np.empty((rows, *out.shape[1:]), np.uint8)
-                    self._read_checked(opened, number, whole)
-                    part[:] = whole[skipped : skipped + count]
+                    if (last.shard, last.number) != (shard, number):
+                        last.shard, last.rows = -1, np.empty((rows, *out.shape[1:]), np.uint8)
+                        self._read_checked(opened, number, last.rows)
+                        last.shard, last.number = shard, number
+                    part[:] = last.rows[skipped : skipped + count]
                 done += count
-
-        self._open.read(self._shards[shard], fill)
-
-    def _fill_row(self, shard: int, row: int, out: NDArray[np.uint8], last: _Chunk) -> None:
-        """Fill `out` with one row, from the chunk that was read last if it is that one's."""
-
-        def fill(opened: OpenShard) -> None:
-            size = opened.array.spec.rows_per_chunk
-            if size == 1 or not self._check:
-                opened.array.read_into(row, out)
-                if self._check:
-                    self._compare(opened, row, out)
-                return
-            number, skipped = divmod(row, size)
-            if (last.shard, last.number) != (shard, number):
-                rows = min(size, len(opened.array) - number * size)
-                last.shard = -1
-                if len(last.rows) != rows:
-                    last.rows = np.empty((rows, *out.shape[1:]), np.uint8)
-                self._read_checked(opened, number, last.rows)
-                last.shard, last.number = shard, number
-            out[0] = last.rows[skipped]
 
         self._open.read(self._shards[shard], fill)
 
@@ -160,7 +143,7 @@ class SizedRows:
 
 
 class _Chunk:
-    """The chunk that was read last: its shard, its number there, and its rows."""
+    """The chunk that was read last as a whole: its shard, its number there, and its rows."""
 
     def __init__(self) -> None:
         self.shard, self.number = -1, -1

@@ -11,6 +11,7 @@ import pytest
 
 from storage.errors import DamagedDataset
 from storage.open_files import OpenFiles
+from tests.storage.descriptors import open_below
 
 
 def made(folder: Path, count: int) -> list[str]:
@@ -25,12 +26,6 @@ def read(files: OpenFiles, path: str, offset: int = 0, count: int = 100) -> byte
     out = np.empty(count, np.uint8)
     files.read_into(path, offset, out)
     return out.tobytes()
-
-
-def open_below(folder: Path) -> int:
-    # The descriptor of this very listing is gone when its turn comes.
-    links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
-    return sum(str(link.readlink()).startswith(str(folder)) for link in links)
 
 
 def test_bytes_come_from_where_they_were_asked_for(tmp_path: Path):

@@ -24,6 +24,7 @@ from storage.errors import DamagedDataset, UnknownDataset
 from storage.open_files import OpenFiles
 from storage.pins import pinned
 from storage.staging import stage, unstage
+from tests.storage.descriptors import open_below
 
 FORMATS = ("bcolz", "hdf5")
 SHARDS = (5, 0, 1, 8)
@@ -290,16 +291,6 @@ def test_random_reading_takes_the_fast_copies_alone(published):
         opened.rows(8)[0]
 
 
-def open_arrays(root: Path) -> int:
-    found = []
-    for descriptor in Path("/proc/self/fd").iterdir():
-        try:
-            found.append(str(descriptor.readlink()))
-        except FileNotFoundError:
-            continue
-    return sum(path.startswith(str(root)) and path.endswith(".h5") for path in found)
-
-
 def test_only_so_many_files_are_open_at_once_and_none_after_closing(
     publish_rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -308,8 +299,8 @@ def test_only_so_many_files_are_open_at_once_and_none_after_closing(
     with open_version(published.tiers, "photos", access="sequential") as opened:
         for _ in range(2):
             np.testing.assert_array_equal(opened.rows(4)[:], published.images[4])
-            assert open_arrays(tmp_path) == 5
-    assert open_arrays(tmp_path) == 0
+            assert open_below(tmp_path, suffix=".h5") == 5
+    assert open_below(tmp_path, suffix=".h5") == 0
 
 
 @pytest.mark.parametrize("check", [True, False])
@@ -336,7 +327,7 @@ def test_a_shard_that_cannot_be_used_is_not_left_open(publish_rows, tmp_path: Pa
     opened = open_version(published.tiers, "photos", access="sequential")
     with pytest.raises(DamagedDataset):
         opened.rows(8)[0]
-    assert open_arrays(tmp_path) == 0
+    assert open_below(tmp_path, suffix=".h5") == 0
 
 
 # ---- Copies that fail
