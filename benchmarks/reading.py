@@ -70,7 +70,7 @@ def main() -> None:
     tiers = {name: _published(source, folder, name, images) for name in ("hdf5", "bcolz")}
     for way in options.only:
         _build(way, pythons[way], _joined_file(tiers["hdf5"]), folder / way)
-    origin = provenance("python -m benchmarks reading", ["h5py", "google-crc32c"])
+    origin = provenance("python -m benchmarks reading", ["h5py", "crc32c"])
     found = []
     for name in tiers:
         found += [_ours(name, tiers[name], epochs, check=check) for check in (False, True)]

@@ -46,7 +46,7 @@ class ImageJob(BaseModel):
     limit: Annotated[int | None, Field(ge=1, description="Take so many images, the first of the shuffle")] = None
     seed: Annotated[int, Field(ge=0, lt=2**63, description="Seed of the shuffle")] = 0
     workers: Annotated[int, Field(default_factory=default_workers, ge=1, description="Processes")]
-    rows_per_shard: Annotated[int, Field(ge=1, le=65536, description="Images that one receipt proves")] = 1024
+    rows_per_shard: Annotated[int, Field(ge=1, le=65536, description="Images at most that one receipt proves")] = 1024
     max_refused: Annotated[Fraction, Field(description="Publish nothing when a larger share is refused")] = 0.01
     split_by: Annotated[Literal["source", "class"], Field(description="What is held out together")] = "source"
     valid: Annotated[Fraction, Field(description="Share of the validation split")] = 0.05

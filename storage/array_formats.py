@@ -7,7 +7,7 @@ Every backend must pass tests/storage/test_array_formats.py.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +24,14 @@ SUFFIX = "_format"
 
 MOST_CHUNK_BYTES = 64 * 1024 * 1024
 """A larger chunk of more than one row is none of ours; libraries take the memory of a whole one to read a part."""
+
+
+_CRC_BYTES = 64 * 1024
+
+
+def rows_per_crc(side: int) -> int:
+    """Return how many rows of `side` pixels one CRC-32C covers: few, as all are read where one of them is checked."""
+    return max(1, _CRC_BYTES // (side * side * 3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,14 @@ class ArrayRows(Protocol):
 
     def read_into(self, first: int, out: NDArray[np.uint8]) -> None:
         """Fill `out`, `(n, side, side, 3)` and contiguous, with the rows from `first` on.
+
+        Raises:
+            DamagedDataset: they are not all there.
+        """
+        ...
+
+    def read_each(self, rows: Sequence[int], parts: Sequence[memoryview]) -> None:
+        """Put each of these rows, at least one, into its part, as bytes.
 
         Raises:
             DamagedDataset: they are not all there.

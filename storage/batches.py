@@ -19,7 +19,7 @@ from storage.reading import OpenVersion
 from storage.shuffling import epoch_order
 
 THREADS = 2
-AHEAD = 2
+AHEAD = 1
 """Batches that are being read, for each thread, while one is used."""
 
 
@@ -91,7 +91,7 @@ class _ReusedMemory:
 
     def _taken(self, wanted: int) -> bytearray:
         try:
-            memory = self._free.popleft()
+            memory = self._free.pop()
         except IndexError:
             return bytearray(wanted)
         return memory if len(memory) >= wanted else bytearray(wanted)

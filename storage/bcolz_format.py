@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.array_formats import MOST_CHUNK_BYTES, ArraySpec, require_shapes
+from storage.array_formats import MOST_CHUNK_BYTES, ArraySpec, require_shapes, rows_per_crc
 from storage.errors import DamagedDataset
 from storage.json_text import NotDecoded, decoded
 from storage.plain_files import open_file, read_file, require_file, require_folder, strays_below
@@ -145,7 +145,8 @@ class BcolzFormat:
     suffix = ".bcolz"
 
     def rows_per_chunk(self, side: int) -> int:
-        return max(1, CHUNK_BYTES // (side * side * 3))
+        together = rows_per_crc(side)
+        return together * max(1, CHUNK_BYTES // (together * side * side * 3))
 
     @contextmanager
     def create(self, path: Path, spec: ArraySpec) -> Iterator[BcolzWriter]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,6 +47,10 @@ class MemoryRows:
 
     def read_into(self, first: int, out: NDArray[np.uint8]) -> None:
         out[:] = self[first : first + len(out)]
+
+    def read_each(self, rows: Sequence[int], parts: Sequence[memoryview]) -> None:
+        for row, part in zip(rows, parts, strict=True):
+            part[:] = self[row : row + 1].tobytes()
 
     def close(self) -> None:
         """Nothing is held open."""

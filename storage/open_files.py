@@ -6,11 +6,8 @@ import os
 import resource
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from storage.errors import DamagedDataset
 from storage.plain_files import open_plain
@@ -26,21 +23,28 @@ class OpenFiles:
         self._open: OrderedDict[str, _Descriptor] = OrderedDict()
         self._lock = threading.Lock()
 
-    def read_into(self, path: str, offset: int, out: NDArray[np.uint8]) -> None:
-        """Fill `out`, which is contiguous, with what stands in the file from `offset` on.
+    def read_into(self, path: str, offset: int, out: memoryview) -> None:
+        """Fill `out`, bytes, with what stands in the file from `offset` on.
 
         Raises:
             DamagedDataset: the file is missing, is no plain file, or ends before.
         """
+        self.read_each(path, (offset,), (out,))
+
+    def read_each(self, path: str, offsets: Iterable[int], parts: Iterable[memoryview]) -> None:
+        """Fill each of `parts` with what stands in the file from its offset on; raise as `read_into` does."""
         descriptor = self._open.get(path) or self._opened(path)
-        # Without the lock of the interpreter: other threads go on meanwhile.
-        if (count := os.preadv(descriptor.number, [out.data], offset)) != out.nbytes:
-            raise DamagedDataset(
-                f"{path} ends before the {out.nbytes} bytes from {offset} on",
-                path=Path(path),
-                need=out.nbytes,
-                have=count,
-            )
+        number, read = descriptor.number, os.preadv
+        # Short on purpose. The kernel copies without the lock of the interpreter; between two parts it is held, and
+        # other threads wait.
+        for offset, part in zip(offsets, parts, strict=True):
+            if (count := read(number, (part,), offset)) != part.nbytes:
+                raise DamagedDataset(
+                    f"{path} ends before the {part.nbytes} bytes from {offset} on",
+                    path=Path(path),
+                    need=part.nbytes,
+                    have=count,
+                )
 
     def forget(self, path: str) -> None:
         """Close a file, and all files below a folder of that name, once nobody reads them any more."""

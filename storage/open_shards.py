@@ -7,15 +7,15 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from storage.array_formats import ArrayRows, array_format
+from storage.array_formats import MOST_CHUNK_BYTES, array_format
 from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
 from storage.pins import Pin, pin
-from storage.receipts import StoredObject, published_receipt
+from storage.receipts import ShardArray, StoredObject, published_receipt
+from storage.shard_rows import ShardRows
 from storage.tiers import Access, Tiers
 from storage.versions import Version, VersionShard
 
@@ -25,15 +25,6 @@ HOLD_SECONDS = 3600.0
 """A pin is refreshed at least as often while rows are read, well within the day for which it counts."""
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class OpenShard:
-    """One shard, open; `chunk_crcs` is empty where chunks are not to be checked."""
-
-    path: Path
-    array: ArrayRows
-    chunk_crcs: tuple[int, ...]
 
 
 class OpenShards:
@@ -49,14 +40,14 @@ class OpenShards:
         self._check = check
         self._place = version.parameters.sides.index(side)
         self._format = array_format(version.parameters.array_format)
-        self._open: dict[str, OpenShard] = {}
+        self._open: dict[str, ShardRows] = {}
         self._lock = threading.RLock()
         self._pins: dict[DatasetFolder, Pin] = {}
         self._distrusted: set[str] = set()
         self._told_of_missing = False
         self._held_at = time.monotonic()
 
-    def read(self, shard: VersionShard, reading: Callable[[OpenShard], Result]) -> Result:
+    def read(self, shard: VersionShard, reading: Callable[[ShardRows], Result]) -> Result:
         """Return what `reading` makes of a shard; if a fast copy fails it, of the slow root's object.
 
         Raises:
@@ -76,7 +67,7 @@ class OpenShards:
     def close(self) -> None:
         """Close the shards that are open, and let go of all."""
         for shard in self._open.values():
-            shard.array.close()
+            shard.close()
         self._open.clear()
         for held in self._pins.values():
             held.close()
@@ -88,7 +79,7 @@ class OpenShards:
             with self._lock:
                 self._hold()
 
-    def _opened(self, shard: VersionShard) -> OpenShard:
+    def _opened(self, shard: VersionShard) -> ShardRows:
         with self._lock:
             if shard.key not in self._open:
                 # Pinned first: what is looked for and opened before could be evicted in between.
@@ -100,9 +91,9 @@ class OpenShards:
         with self._lock:
             found = self._open.pop(shard.key, None)
         if found is not None:
-            found.array.close()
+            found.close()
 
-    def _newly_opened(self, shard: VersionShard) -> OpenShard:
+    def _newly_opened(self, shard: VersionShard) -> ShardRows:
         path = self._path(shard)
         if not self._is_copy(path):
             return self._open_at(path, shard)
@@ -136,7 +127,7 @@ class OpenShards:
                 held.refresh()
         self._held_at = time.monotonic()
 
-    def _open_at(self, path: Path, shard: VersionShard) -> OpenShard:
+    def _open_at(self, path: Path, shard: VersionShard) -> ShardRows:
         array = self._format.open(path)
         try:
             if (len(array), array.spec.side) != (shard.rows, self._side):
@@ -145,20 +136,27 @@ class OpenShards:
                     f"it holds {len(array)} of {array.spec.side}",
                     path=path,
                 )
-            crcs = self._checksums(path, shard, array.spec.rows_per_chunk) if self._check else ()
-            return OpenShard(path, array, crcs)
+            if not self._check:
+                return ShardRows(path, array, dataset=self._dataset)
+            known = self._published(path, shard, array.spec.row_bytes)
+            crcs, rows_per_crc = known.chunk_crcs, known.rows_per_chunk
+            return ShardRows(path, array, dataset=self._dataset, rows_per_crc=rows_per_crc, crcs=crcs)
         except BaseException:
             array.close()
             raise
 
-    def _checksums(self, path: Path, shard: VersionShard, rows_per_chunk: int) -> tuple[int, ...]:
+    def _published(self, path: Path, shard: VersionShard, row_bytes: int) -> ShardArray:
+        """Return what the receipt says of the array at `path`, with a checksum for every row."""
         receipt = published_receipt(self._tiers.authority(self._dataset), shard.key, shard.identity)
         for array in receipt.arrays:
-            chunks = -(-shard.rows // rows_per_chunk)
-            if (array.side, array.rows_per_chunk, len(array.chunk_crcs)) == (self._side, rows_per_chunk, chunks):
-                return array.chunk_crcs
+            covered = array.rows_per_chunk
+            # To check one row takes the memory of all that its checksum covers.
+            is_sane = covered == 1 or 1 < covered <= MOST_CHUNK_BYTES // row_bytes
+            if array.side == self._side and is_sane and len(array.chunk_crcs) == -(-shard.rows // covered):
+                return array
         raise DamagedDataset(
-            f"{path} should have the chunks that its receipt states, it has {rows_per_chunk} rows in each", path=path
+            f"{path} has {shard.rows} rows of {self._side} pixels, its receipt has not the checksums of so many",
+            path=path,
         )
 
     def _distrust(self, shard: VersionShard, copy: Path, error: Exception) -> None:

@@ -5,7 +5,7 @@ A library's call costs several times what copying a row does, and holds the lock
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -73,9 +73,19 @@ class PlainRows:
             chunk, skipped = divmod(first + done, self._rows_per_chunk)
             count = min(wanted - done, self._rows_per_chunk - skipped)
             path, offset = self._places.place(chunk)
-            part = out if count == wanted else out[done : done + count]
+            part = out[done : done + count].reshape(-1).data
             ROW_FILES.read_into(path, offset + skipped * self._row_bytes, part)
             done += count
+
+    def read_each(self, rows: Sequence[int], parts: Sequence[memoryview]) -> None:
+        row_bytes, per_chunk = self._row_bytes, self._rows_per_chunk
+        found = [self._places.place(row // per_chunk) for row in rows]
+        offsets = [start + row % per_chunk * row_bytes for (_, start), row in zip(found, rows, strict=True)]
+        path = found[0][0]
+        if all(other == path for other, _ in found):
+            return ROW_FILES.read_each(path, offsets, parts)
+        for (path, _), offset, part in zip(found, offsets, parts, strict=True):
+            ROW_FILES.read_into(path, offset, part)
 
     def close(self) -> None:
         """Let the files go that it is read from."""

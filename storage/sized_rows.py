@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from itertools import accumulate
+from itertools import accumulate, pairwise
+from operator import methodcaller
 
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.digests import chunk_crc
-from storage.errors import DamagedDataset
-from storage.open_shards import OpenShard, OpenShards
+from storage.open_shards import OpenShards
 from storage.tiers import Access, Tiers
 from storage.versions import Version
 
@@ -19,7 +18,7 @@ class SizedRows:
     """All rows of a version at one size, read by slice or by an array of row numbers."""
 
     def __init__(self, tiers: Tiers, dataset: str, version: Version, side: int, *, access: Access, check: bool) -> None:
-        self._dataset, self._side, self._check = dataset, side, check
+        self._side = side
         self._shards = [shard for shard in version.shards if shard.rows]
         self._starts = list(accumulate((shard.rows for shard in self._shards), initial=0))
         self._open = OpenShards(tiers, dataset, version, side, access=access, check=check)
@@ -61,10 +60,13 @@ class SizedRows:
         order = np.argsort(wanted, kind="stable")
         ascending = wanted[order]
         shards = np.searchsorted(self._starts, ascending, side="right") - 1
-        # A chunk that has to be read as a whole is read once, however many of its rows are wanted.
-        chunk = _Chunk()
-        for place, row, shard in zip(order.tolist(), ascending.tolist(), shards.tolist(), strict=True):
-            self._fill(shard, row - self._starts[shard], out[place : place + 1], chunk)
+        within = (ascending - np.take(self._starts, shards)).tolist()
+        size, memory = self._side * self._side * 3, out.reshape(-1).data
+        parts = [memory[place * size : (place + 1) * size] for place in order.tolist()]
+        bounds = np.flatnonzero(np.diff(shards, prepend=-1, append=-1)).tolist()
+        for start, stop in pairwise(bounds):
+            reading = methodcaller("read_each", within[start:stop], parts[start:stop])
+            self._open.read(self._shards[shards[start]], reading)
 
     def close(self) -> None:
         """Close the shards that are open."""
@@ -88,7 +90,7 @@ class SizedRows:
             shard = self._shard_of(start + done)
             first = start + done - self._starts[shard]
             count = min(len(out) - done, self._starts[shard + 1] - start - done)
-            self._fill(shard, first, out[done : done + count], _Chunk())
+            self._open.read(self._shards[shard], methodcaller("read_range", first, out[done : done + count]))
             done += count
         return out
 
@@ -99,52 +101,3 @@ class SizedRows:
 
     def _shard_of(self, row: int) -> int:
         return bisect_right(self._starts, row) - 1
-
-    def _fill(self, shard: int, first: int, out: NDArray[np.uint8], last: _Chunk) -> None:
-        """Fill `out` with rows of one shard from `first` on, and compare each chunk that they are in.
-
-        `last` has the chunk of which a part was wanted before.
-        """
-
-        def fill(opened: OpenShard) -> None:
-            if not self._check:
-                return opened.array.read_into(first, out)
-            size, done = opened.array.spec.rows_per_chunk, 0
-            while done < len(out):
-                number, skipped = divmod(first + done, size)
-                rows = min(size, len(opened.array) - number * size)
-                count = min(len(out) - done, rows - skipped)
-                part = out[done : done + count]
-                if count == rows:
-                    self._read_checked(opened, number, part)
-                else:
-                    if (last.shard, last.number) != (shard, number):
-                        last.shard, last.rows = -1, np.empty((rows, *out.shape[1:]), np.uint8)
-                        self._read_checked(opened, number, last.rows)
-                        last.shard, last.number = shard, number
-                    part[:] = last.rows[skipped : skipped + count]
-                done += count
-
-        self._open.read(self._shards[shard], fill)
-
-    def _read_checked(self, opened: OpenShard, number: int, whole: NDArray[np.uint8]) -> None:
-        opened.array.read_into(number * opened.array.spec.rows_per_chunk, whole)
-        self._compare(opened, number, whole)
-
-    def _compare(self, opened: OpenShard, number: int, whole: NDArray[np.uint8]) -> None:
-        """Compare a chunk with the checksum of what was written."""
-        if chunk_crc(whole) != opened.chunk_crcs[number]:
-            raise DamagedDataset(
-                f"{opened.path}: chunk {number} (rows {number * opened.array.spec.rows_per_chunk} on) is not what was "
-                "published; nothing of it was returned",
-                path=opened.path,
-                remedy=f"run: imagemill repair {self._dataset}",
-            )
-
-
-class _Chunk:
-    """The chunk that was read last as a whole: its shard, its number there, and its rows."""
-
-    def __init__(self) -> None:
-        self.shard, self.number = -1, -1
-        self.rows = np.empty((0,), np.uint8)

@@ -5,6 +5,7 @@ Inputs that a former version had stay in their shard and in their order; new one
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,10 @@ from storage.parameters import Parameters
 from storage.plans import LISTING_SCHEMA, SHUFFLED_SCHEMA, Plan, PlannedShard, PlanSettings, SourceTree
 from storage.records import fingerprint
 from storage.shuffling import shuffle_keys
+
+LEAST_SHARDS = 16
+"""So many shards at least, where each still gets `LEAST_ROWS`: with fewer, cores would wait for the last one."""
+LEAST_ROWS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +61,18 @@ def shuffled(
     new_order = np.argsort(keys[is_new])
     places = np.empty(len(new_order), np.int64)
     places[new_order] = np.arange(len(new_order))
-    shards[is_new], positions[is_new] = first_new + places // rows_per_shard, places
+    shards[is_new], positions[is_new] = first_new + places // rows_in_shard(len(places), rows_per_shard), places
     order = np.lexsort((positions, shards))
     # Shards that lost all their inputs leave no gap.
     numbers = np.unique(shards[order], return_inverse=True)[1].astype(np.int64)
     labels = pc.index_in(listing["class"], value_set=pa.array(classes)).cast(pa.int64())
     table = listing.append_column("label", labels).take(pa.array(order))
     return table.append_column("shard", pa.array(numbers)).combine_chunks().cast(SHUFFLED_SCHEMA)
+
+
+def rows_in_shard(inputs: int, most: int) -> int:
+    """Return how many of the new inputs make a shard. It depends on no machine, or equal inputs would not be equal."""
+    return min(most, max(LEAST_ROWS, math.ceil(inputs / LEAST_SHARDS)))
 
 
 def planned_shards(table: pa.Table, parameters: Parameters) -> tuple[PlannedShard, ...]:

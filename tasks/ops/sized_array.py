@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.array_formats import ArrayFormat, ArrayRows, ArraySpec, ArrayWriter, chunk_ranges
+from storage.array_formats import ArrayFormat, ArrayRows, ArraySpec, ArrayWriter, chunk_ranges, rows_per_crc
 from storage.digests import chunk_crc, object_digest
 from storage.durable import not_as_written, remove
 from storage.layout import DatasetFolder
@@ -63,7 +63,7 @@ class SizedArray:
             return
         block, kept = self._block[: self._filled], self._kept[-self._filled :]
         self._writer.append(block, self._labels[kept], self._ids[kept])
-        self._crcs += [chunk_crc(block[chunk]) for chunk in chunk_ranges(self._filled, self._spec.rows_per_chunk)]
+        self._crcs += [chunk_crc(block[chunk]) for chunk in chunk_ranges(self._filled, rows_per_crc(self._spec.side))]
         self._filled = 0
 
     def digest(self) -> str:
@@ -75,10 +75,10 @@ class SizedArray:
         self._verify()
         side = self._spec.side
         stored = store_object(folder, self._path, prefix=str(side), suffix=self._format.suffix)
-        return ShardArray(side, stored, self._spec.rows_per_chunk, tuple(self._crcs))
+        return ShardArray(side, stored, rows_per_crc(side), tuple(self._crcs))
 
     def _block_rows(self) -> int:
-        """Return how many rows are written together: whole chunks, so that none is written twice."""
+        """Return how many rows are written together: whole chunks, which no CRC straddles, and none written twice."""
         chunk = self._spec.rows_per_chunk
         return chunk * max(1, BLOCK_BYTES // (chunk * self._spec.row_bytes))
 
@@ -94,5 +94,5 @@ class SizedArray:
 
 
 def _crcs_of(rows: ArrayRows, spec: ArraySpec) -> Iterator[int]:
-    for chunk in chunk_ranges(len(rows), spec.rows_per_chunk):
+    for chunk in chunk_ranges(len(rows), rows_per_crc(spec.side)):
         yield chunk_crc(rows[chunk])

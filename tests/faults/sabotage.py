@@ -87,7 +87,7 @@ def _no_hashes() -> None:
 
 
 def _no_checksums() -> None:
-    import storage.sized_rows
+    import storage.shard_rows
 
     # Every chunk has whatever checksum is asked of it.
     class Any_(int):
@@ -99,7 +99,7 @@ def _no_checksums() -> None:
         def __ne__(self, other: object) -> bool:
             return False
 
-    storage.sized_rows.chunk_crc = lambda block: Any_()
+    storage.shard_rows.chunk_crc = lambda block: Any_()
 
 
 def _last_writer_wins() -> None:

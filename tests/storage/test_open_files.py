@@ -23,9 +23,9 @@ def made(folder: Path, count: int) -> list[str]:
 
 
 def read(files: OpenFiles, path: str, offset: int = 0, count: int = 100) -> bytes:
-    out = np.empty(count, np.uint8)
-    files.read_into(path, offset, out)
-    return out.tobytes()
+    out = bytearray(count)
+    files.read_into(path, offset, memoryview(out))
+    return bytes(out)
 
 
 def test_bytes_come_from_where_they_were_asked_for(tmp_path: Path):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from storage.parameters import SplitRule
 from storage.plans import LISTING_SCHEMA, Plan, PlanSettings, SourceTree
-from tasks.ops.planning import Former, class_names, make_plan, needed_bytes, predecessors, same_listing
+from tasks.ops.planning import Former, class_names, make_plan, needed_bytes, predecessors, rows_in_shard, same_listing
 from tests.examples import PARAMETERS
 
 SETTINGS = PlanSettings(PARAMETERS, seed=0, rows_per_shard=4, selection="everything")
@@ -60,6 +60,18 @@ def test_additions_and_removals_keep_every_other_row_in_its_place(
     assert not any(name in old_names for shard in found[len(survivors) :] for name in shard)
     assert Counter(name for shard in found for name in shard) == Counter(listing(after)["name"].to_pylist())
     assert all(1 <= len(shard) <= rows_per_shard for shard in found)
+
+
+@given(inputs=st.integers(1, 10**7), most=st.integers(1, 65536))
+def test_few_inputs_make_several_shards_and_many_make_full_ones(inputs: int, most: int):
+    rows = rows_in_shard(inputs, most)
+    assert 1 <= rows <= most
+    shards = -(-inputs // rows)
+    if rows < most:
+        assert shards <= 16
+        assert shards >= 9 or rows == 64
+    else:
+        assert most <= 64 or inputs > 15 * most
 
 
 def tuple_of(name: str) -> tuple[int, int]:
