@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from benchmarks.provenance import ROOT
@@ -14,14 +15,16 @@ from tasks.ops.selection import sampled
 
 IMAGES = ROOT / "build" / "benchmark-images"
 SPEC = DemoSpec(classes=525, images_per_class=10, scale="full")
+SMALL = DemoSpec(classes=525, images_per_class=10, scale="small")
 SEED = 0
 
 
-def drawn_demo_set() -> Path:
+def drawn_demo_set(spec: DemoSpec = SPEC) -> Path:
     """Return the folder of the class folders, drawn if it is not there yet (a minute and a half on two cores)."""
-    if not IMAGES.exists():
-        print(f"drawing {SPEC.total:,} images into {IMAGES}", flush=True)
-    return render_demo_set(IMAGES, SPEC, font=find_emoji_font(), workers=2, on_progress=lambda written: None).source
+    folder = IMAGES if spec == SPEC else IMAGES.with_name(f"{IMAGES.name}-{spec.scale}")
+    if not folder.exists():
+        print(f"drawing {spec.total:,} images into {folder}", flush=True)
+    return render_demo_set(folder, spec, font=find_emoji_font(), workers=2, on_progress=lambda written: None).source
 
 
 def first_names(source: Path, count: int) -> list[str]:
@@ -45,16 +48,19 @@ def read_all(source: Path, names: list[str]) -> None:
         (source / name).read_bytes()
 
 
-def multiplied(source: Path, count: int) -> Path:
-    """Return a tree of at least `count` images: those of `source` under several names, as hard links."""
-    copies = -(-count // SPEC.total) + 1
-    tree = IMAGES.with_name(f"benchmark-images-x{copies}")
+def linked(source: Path, count: int) -> Path:
+    """Return a tree of `count` images: hard links of those of `source`, as often as it takes."""
+    tree = source.parent.with_name(f"{source.parent.name}-x{count}")
     if not tree.exists():
         partial = tree.with_suffix(".partial")
-        for path in (path for path in source.rglob("*") if path.is_file() and not path.is_symlink()):
+        shutil.rmtree(partial, ignore_errors=True)
+        paths = sorted(path for path in source.rglob("*") if path.is_file() and not path.is_symlink())
+        # Every class grows alike.
+        paths.sort(key=lambda path: path.stem.rsplit("_", 1)[-1])
+        for number in range(count):
+            path = paths[number % len(paths)]
             place = partial / path.parent.relative_to(source)
             place.mkdir(parents=True, exist_ok=True)
-            for copy in range(copies):
-                (place / f"{path.stem}-{copy}{path.suffix}").hardlink_to(path)
+            (place / f"{path.stem}-{number // len(paths)}{path.suffix}").hardlink_to(path)
         partial.rename(tree)
     return tree

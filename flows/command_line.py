@@ -61,9 +61,7 @@ def prepare(
     valid: Annotated[float, typer.Option(help="Share of the validation split")] = 0.05,
     test: Annotated[float, typer.Option(help="Share of the test split")] = 0.05,
     access: Annotated[str, typer.Option(help="random stages a copy on the fast root; sequential does not")] = "random",
-    rows_per_shard: Annotated[
-        int, typer.Option(help="Most images that one process builds at once")
-    ] = 1024,
+    rows_per_shard: Annotated[int, typer.Option(help="Most images that one process builds at once")] = 1024,
     as_json: Json = False,
 ) -> None:
     """Resize and crop a folder of images into published arrays."""
