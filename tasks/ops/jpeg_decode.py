@@ -13,6 +13,7 @@ from storage.refused import Reason, Refusal
 from tasks.ops.colour_policy import converted_to_rgb, orientation_in, upright
 from tasks.ops.decode_limits import DecodeLimits, refuse_size
 from tasks.ops.jpeg_headers import JpegHead, has_end, has_more_scans, read_head
+from tasks.ops.pillow_internals import rgb_sharing
 from tasks.ops.scaled_images import note_extent
 
 _LIBJPEG_ERRORS = (ValueError, KeyError)
@@ -40,7 +41,7 @@ def decode_jpeg(data: bytes, limits: DecodeLimits, *, shorter_side: int | None) 
     except _LIBJPEG_ERRORS as error:
         return _refused(error, data, head)
     orientation = orientation_in(head.exif)
-    image = upright(converted_to_rgb(_cmyk(pixels)) if four_inks else _rgb(pixels), orientation)
+    image = upright(converted_to_rgb(_cmyk(pixels)) if four_inks else rgb_sharing(pixels), orientation)
     note_extent(image, (int(width), int(height)), orientation=orientation)
     return image
 
@@ -56,18 +57,6 @@ def _scale(shorter_side: int | None) -> dict[str, Any]:
     if shorter_side is None:
         return {}
     return {"min_width": shorter_side, "min_height": shorter_side, "min_factor": 2}
-
-
-def _rgb(pixels: NDArray[np.uint8]) -> Image.Image:
-    """Return an RGB image that shares the memory of `pixels`, `(height, width, 4)` uint8 RGBX.
-
-    Pillow keeps RGB in four bytes, so only the name of the mode has to change, as in `Image.putalpha`:
-    a copy would cost a sixth of the whole decode and resize.
-    """
-    image = Image.frombuffer("RGBX", pixels.shape[1::-1], pixels, "raw", "RGBX", 0, 1)
-    image.im.setmode("RGB")
-    image._mode = "RGB"
-    return image
 
 
 def _cmyk(pixels: NDArray[np.uint8]) -> Image.Image:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tasks.ops.pillow_internals import resize_and_cut
 from tasks.ops.scaled_images import original_extent
 
 INTERPOLATIONS = {
@@ -50,20 +51,15 @@ def resize_center_crop_into(image: Image.Image, out: NDArray[np.uint8], *, inter
         raise ValueError(f"image must be in mode RGB, got {image.mode}")
     if interpolation not in INTERPOLATIONS:
         raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {interpolation!r}")
-    square = _square(image, side, INTERPOLATIONS[interpolation])
-    # A third cheaper than np.asarray(square).
-    out[...] = np.frombuffer(square.tobytes(), np.uint8).reshape(out.shape)
-
-
-def _square(image: Image.Image, side: int, kernel: Image.Resampling) -> Image.Image:
-    extent = original_extent(image)
+    extent, kernel = original_extent(image), INTERPOLATIONS[interpolation]
     across, down = extent[2] - extent[0], extent[3] - extent[1]
     # As torchvision rounds: down to whole pixels.
     width, height = (int(side * length / min(across, down)) for length in (across, down))
     if max(width, height) > _LONGEST_WHOLE:
-        return _square_alone(image, side, kernel, (width, height))
-    left, top = _offset(width, side), _offset(height, side)
-    return image.resize((width, height), kernel, box=extent).crop((left, top, left + side, top + side))
+        out[...] = np.asarray(_square_alone(image, side, kernel, (width, height)))
+        return
+    corner = _offset(width, side), _offset(height, side)
+    resize_and_cut(image, (width, height), kernel, box=extent, corner=corner, out=out)
 
 
 def _square_alone(image: Image.Image, side: int, kernel: Image.Resampling, scaled: tuple[int, int]) -> Image.Image:
