@@ -14,14 +14,21 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.bar_chart import write_bar_chart
 from benchmarks.demo_files import drawn_demo_set, linked
 from benchmarks.documents import markdown_table, write_between_markers
 from benchmarks.peer_environments import mosaicml_python, peers_python, version_in
-from benchmarks.peers.readers import WAYS
+from benchmarks.peers.readers import BATCH, SHUFFLED_BY_THEMSELVES, WAYS
 from benchmarks.provenance import ROOT, provenance
+from benchmarks.shuffle_quality import CHUNK, ShuffleQuality, shuffle_quality
 from benchmarks.targets import Target, missed, target_table
+from storage import open_version
+from storage.shuffling import epoch_order
 from storage.tiers import Tiers
 from storage.versions import current_version
 
@@ -79,10 +86,37 @@ def main() -> None:
         label, package = PACKAGES[way]
         told = _told([str(pythons[way]), "-m", "benchmarks.peers.readers", "read", way, str(folder / way), str(epochs)])
         found.append(Reading.of(f"{label} ({version_in(pythons[way], package)})", told, folder / way, is_ours=False))
-    _report(found, origin, images, for_docs=not options.quick and len(options.only) == len(WAYS))
+    labels = _labels(tiers["hdf5"])
+    ours = epoch_order(len(labels), seed=0, epoch=1)
+    shuffles = {"Imagemill, and every way that reads a permutation": shuffle_quality(ours, labels, batch=BATCH)}
+    for way in (way for way in SHUFFLED_BY_THEMSELVES if way in options.only):
+        order = np.array(_told([str(pythons[way]), "-m", "benchmarks.peers.readers", "order", way, str(folder / way)]))
+        shuffles[PACKAGES[way][0]] = shuffle_quality(order, labels, batch=BATCH)
+    shuffle_table = _shuffle_table(shuffles, len(labels))
+    _report(found, origin, images, shuffle_table, for_docs=not options.quick and len(options.only) == len(WAYS))
 
 
-def _report(found: list[Reading], origin: str, images: int, *, for_docs: bool) -> None:
+def _labels(tiers: Tiers) -> NDArray[np.int64]:
+    with open_version(tiers, "hdf5", access="sequential") as version:
+        return version.labels
+
+
+def _shuffle_table(shuffles: dict[str, ShuffleQuality], rows: int) -> str:
+    lines: list[tuple[object, ...]] = [
+        (label, f"{found.distance:.2f}", f"{found.together:.1%}", f"{found.classes:.1f}")
+        for label, found in shuffles.items()
+    ]
+    lines.append(("*chance*", "0.29", f"{CHUNK / rows:.1%}", ""))
+    head = (
+        "shuffle",
+        "how far apart neighbours on disk are read, of the epoch",
+        f"pairs in a batch from the same {CHUNK:,} rows on disk",
+        f"classes in a batch of {BATCH}",
+    )
+    return markdown_table(head, lines)
+
+
+def _report(found: list[Reading], origin: str, images: int, shuffle_table: str, *, for_docs: bool) -> None:
     found.sort(key=lambda reading: -reading.warm)
     head = (f"{images:,} rows of 224×224×3", "images/s, warm", "images/s, cold", "CPU ms per image", "MB on disk")
     rows: list[tuple[object, ...]] = [
@@ -98,7 +132,7 @@ def _report(found: list[Reading], origin: str, images: int, *, for_docs: bool) -
     rows.append(("FFCV, raw rows (measured elsewhere, on a machine of this kind)", f"{FFCV:,}", "", "", ""))
     table = f"{origin}\n\n{markdown_table(head, rows)}"
     found_targets = _targets(found)
-    tables = f"{table}\n\n{target_table(found_targets)}"
+    tables = "\n\n".join((table, target_table(found_targets), shuffle_table))
     for sentence in missed(found_targets):
         print(f"MISSED {sentence}", file=sys.stderr)
     if not for_docs:
@@ -136,7 +170,7 @@ def _ours(name: str, tiers: Tiers, epochs: int, *, check: bool) -> Reading:
     return Reading.of(_label(name, check=check), _told([*command, *flags]), tiers.fast, is_ours=True)
 
 
-def _told(command: list[str]) -> list[dict[str, float]]:
+def _told(command: list[str]) -> Any:
     print(f"{' '.join(command[2:])}", file=sys.stderr, flush=True)
     # Some peers print of their own; the figures are the last line.
     output = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout

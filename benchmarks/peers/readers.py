@@ -1,7 +1,8 @@
 """Ways to read random epochs of a set at 224 pixels, batches of 64, two workers or none, as each is used.
 
 `python -m benchmarks.peers.readers build WAY OUR.h5 FOLDER` writes the rows of our joined HDF5 file in the way's own
-format; `… read WAY FOLDER EPOCHS` prints the images per second of each epoch as JSON, the first from a cold cache.
+format; `… read WAY FOLDER EPOCHS` prints the images per second of each epoch as JSON, the first from a cold cache;
+`… order WAY FOLDER` the numbers of the rows in the order of an epoch.
 """
 
 from __future__ import annotations
@@ -46,13 +47,18 @@ def jpeg_of(image: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
+def numbered_rows_of(ours: str) -> Rows:
+    """Yield each row and its number, by which the order of an epoch is known."""
+    return ((image, number) for number, (image, _) in enumerate(rows_of(ours)))
+
+
 def _labelled_jpeg(row: tuple[np.ndarray, int]) -> tuple[bytes, int]:
     return jpeg_of(row[0]), row[1]
 
 
-def jpegs_of(ours: str) -> Iterator[tuple[bytes, int]]:
+def jpegs_of(rows: Rows) -> Iterator[tuple[bytes, int]]:
     with Pool(WORKERS) as pool:
-        yield from pool.imap(_labelled_jpeg, rows_of(ours), chunksize=BATCH)
+        yield from pool.imap(_labelled_jpeg, rows, chunksize=BATCH)
 
 
 def loaded(dataset: Any, **options: Any) -> Iterable[Any]:
@@ -66,7 +72,7 @@ def loaded(dataset: Any, **options: Any) -> Iterable[Any]:
 
 
 def build_jpeg_folder(ours: str, folder: Path) -> None:
-    for number, (jpeg, label) in enumerate(jpegs_of(ours)):
+    for number, (jpeg, label) in enumerate(jpegs_of(rows_of(ours))):
         place = folder / f"{label:04d}"
         place.mkdir(exist_ok=True)
         (place / f"{number:08d}.jpg").write_bytes(jpeg)
@@ -161,8 +167,8 @@ def build_webdataset(ours: str, folder: Path) -> None:
     import webdataset
 
     with webdataset.ShardWriter(f"{folder}/%06d.tar", maxcount=ROWS_PER_FILE, verbose=0) as sink:
-        for number, (jpeg, label) in enumerate(jpegs_of(ours)):
-            sink.write({"__key__": f"{number:08d}", "jpg": jpeg, "cls": label})
+        for jpeg, number in jpegs_of(numbered_rows_of(ours)):
+            sink.write({"__key__": f"{number:08d}", "jpg": jpeg, "cls": number})
 
 
 def read_webdataset(folder: Path, epoch: int) -> Iterable[Any]:
@@ -192,7 +198,7 @@ class _LitdataRows:
 
     def __call__(self, row: int) -> dict[str, Any]:
         self._file = self._file or h5py.File(self._ours)
-        return {"image": self._file["images"][row], "label": int(self._file["labels"][row])}
+        return {"image": self._file["images"][row], "label": row}
 
 
 def read_litdata(folder: Path, epoch: int) -> Iterable[Any]:
@@ -205,18 +211,16 @@ def read_litdata(folder: Path, epoch: int) -> Iterable[Any]:
 
 def build_mosaicml(ours: str, folder: Path) -> None:
     # It imports torchvision.
-    # It imports torchvision.
     import_module("tests.oracles.torchvision_import")
     from streaming import MDSWriter
 
     columns = {"image": "ndarray:uint8:224,224,3", "label": "int"}
     with MDSWriter(out=str(folder), columns=columns) as sink:
-        for image, label in rows_of(ours):
-            sink.write({"image": image, "label": label})
+        for image, number in numbered_rows_of(ours):
+            sink.write({"image": image, "label": number})
 
 
 def read_mosaicml(folder: Path, epoch: int) -> Iterable[Any]:
-    # It imports torchvision.
     # It imports torchvision.
     import_module("tests.oracles.torchvision_import")
     from streaming import StreamingDataset
@@ -229,6 +233,8 @@ def read_mosaicml(folder: Path, epoch: int) -> Iterable[Any]:
 # ---- Measuring
 
 
+SHUFFLED_BY_THEMSELVES = ("webdataset", "litdata", "mosaicml")
+"""The others read in the order of a permutation of all rows."""
 WAYS = ("jpeg_folder", "memmap", "h5py_row", "bcolz_row", "zarr", "webdataset", "litdata", "mosaicml")
 READERS: dict[str, Callable[[Path, int], Iterable[Any]]] = {way: globals()[f"read_{way}"] for way in WAYS}
 BUILDERS: dict[str, Callable[[str, Path], None]] = {way: globals()[f"build_{way}"] for way in WAYS}
@@ -269,6 +275,13 @@ def timed_epochs(
     return told
 
 
+def order_of_epoch(way: str, folder: Path, epoch: int) -> list[int]:
+    """Return the numbers of the rows in the order in which an epoch gives them."""
+    batches = READERS[way](folder, epoch)
+    numbers = (batch["label"] if isinstance(batch, dict) else batch[1] for batch in batches)
+    return [int(number) for batch in numbers for number in batch]
+
+
 def cpu_seconds() -> float:
     """Return what this process and its children that ended have used."""
     times = os.times()
@@ -283,6 +296,9 @@ def main() -> None:
         BUILDERS[way](ours, Path(folder))
         return
     folder = Path(rest[0])
+    if task == "order":
+        print(json.dumps(order_of_epoch(way, folder, 1)))
+        return
     told = timed_epochs(lambda epoch: READERS[way](folder, epoch), int(rest[1]), lambda: forget_pages(folder))
     print(json.dumps(told))
 
