@@ -60,7 +60,7 @@ def main() -> None:
     ways = _ways(source, place, (few, many), options.only)
     origin = provenance("python -m benchmarks writing", ["h5py", "prefect", "blake3", "numpy"])
     try:
-        run_in_turn(ways, few, many, rounds=1 if options.quick else ROUNDS, place=place)
+        run_in_turn(ways, few, many, rounds=1 if options.quick else options.rounds, place=place)
     finally:
         shutil.rmtree(place, ignore_errors=True)
     _report(ways, origin, for_docs=not options.quick and len(options.only) == len(PEERS))
@@ -154,6 +154,7 @@ def _targets(ways: list[Way]) -> list[Target]:
 def _parsed_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.writing", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few images, and nothing is written to the docs")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each way runs")
     parser.add_argument("--only", nargs="*", default=[*PEERS], choices=PEERS, help="which of the others")
     return parser.parse_args()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +13,7 @@ from storage.durable import not_as_written
 from storage.errors import DamagedDataset
 from storage.plain_files import open_file
 
+_ROWS_AT_ONCE = 65_536
 _NOT_PARQUET = (pa.ArrowException, ValueError, TypeError)
 """What Arrow raises on bytes that are not Parquet."""
 
@@ -21,9 +24,15 @@ def write_table(path: Path, table: pa.Table) -> None:
     Raises:
         DamagedDataset: it does not come back equal.
     """
-    pq.write_table(table, path, compression="zstd")
-    if not read_table(path, table.schema).equals(table):
-        raise not_as_written(path)
+    pq.write_table(table, path, compression="zstd", row_group_size=_ROWS_AT_ONCE)
+    with _opened(path) as file:
+        _require_shape(path, file, table.schema, table.num_rows)
+        first = 0
+        # A part at a time: of a million images the whole would take the memory of the table once more.
+        for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, use_threads=False):
+            if not pa.Table.from_batches([batch]).equals(table.slice(first, batch.num_rows)):
+                raise not_as_written(path)
+            first += batch.num_rows
 
 
 def read_table(path: Path, schema: pa.Schema, *, rows: int | None = None) -> pa.Table:
@@ -32,10 +41,16 @@ def read_table(path: Path, schema: pa.Schema, *, rows: int | None = None) -> pa.
     Raises:
         DamagedDataset: it is missing, is not Parquet, or has other columns or rows.
     """
+    with _opened(path) as file:
+        _require_shape(path, file, schema, rows)
+        return file.read()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
     try:
-        with open_file(path) as opened, pq.ParquetFile(opened) as file:
-            _require_shape(path, file, schema, rows)
-            return file.read()
+        with open_file(path) as opened, pq.ParquetFile(opened, pre_buffer=False) as file:
+            yield file
     except (OSError, *_NOT_PARQUET) as error:
         raise DamagedDataset(f"{path} is missing or is not a whole Parquet file: {error}", path=path) from error
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -31,12 +30,15 @@ logger = logging.getLogger(__name__)
 # Receipts say what is done. Prefect's cache never looks at outputs: a deleted file would still count as done.
 
 
-@dataclass(frozen=True, slots=True)
 class Lot:
-    """The shards that one task carries, about a minute of work."""
+    """The shards that one task carries, about a minute of work.
 
-    name: str
-    jobs: tuple[ShardJob, ...]
+    No dataclass: Prefect looks for futures at every name and number in one that a task is given, which costs more
+    than all else that is done for an image outside of its worker.
+    """
+
+    def __init__(self, name: str, jobs: Sequence[ShardJob]) -> None:
+        self.name, self.jobs = name, jobs
 
 
 @task(name="list-images", cache_policy=NO_CACHE)
