@@ -32,7 +32,7 @@ lint: develop ## Check style, types and who imports whom
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-bench: develop ## Measure against what a user would pick instead
+bench: develop ## Measure against what a user would pick instead, installed in build/ (about an hour)
 	$(BIN)/python -m benchmarks
 
 clean: ## Remove the environment, the demo and what tools left behind
