@@ -27,7 +27,9 @@ def test_the_order_on_disk_is_no_shuffle():
 
 def test_chunks_in_random_order_are_told_from_a_permutation_by_who_shares_a_batch():
     chunks = np.random.default_rng(0).permutation(16)
-    order = (chunks[:, None] * CHUNK + np.random.default_rng(1).permuted(np.tile(np.arange(CHUNK), (16, 1)), axis=1)).ravel()
+    order = (
+        chunks[:, None] * CHUNK + np.random.default_rng(1).permuted(np.tile(np.arange(CHUNK), (16, 1)), axis=1)
+    ).ravel()
     assert shuffle_quality(order, LABELS, batch=64).together == 1.0
 
 

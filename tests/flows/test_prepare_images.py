@@ -23,7 +23,7 @@ from tests.oracles.published_rows import expected_square, refused_in
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
-ROWS_PER_SHARD = 100
+ROWS_PER_SHARD = 64
 
 
 def job_for(source: Path, root: Path, **changes: Any) -> ImageJob:
