@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,10 +15,10 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.demo_files import read_all
-from benchmarks.documents import markdown_table, write_between_markers
+from benchmarks.documents import markdown_table
 from benchmarks.photos import as_jpeg, photos
 from benchmarks.provenance import ROOT, provenance
-from benchmarks.targets import Target, missed, target_table
+from benchmarks.targets import Target, report, target_table
 from benchmarks.writing_ways import BARE, Way, bare_loop, our_prepare, ratio, run_in_turn
 
 ROUNDS, CUTS, LEAST_CUT = 3, 40, 0.6
@@ -46,12 +45,7 @@ def main() -> None:
         targets.append(Target(f"{label}: fast / bare loop", ratio(named[FAST], named[BARE]), 1))
     head = ("images", "way", "CPU ms, one more image", "× bare loop", "CPU s, fixed")
     tables = "\n\n".join((origin, markdown_table(head, rows), target_table(targets)))
-    for sentence in missed(targets):
-        print(f"MISSED {sentence}", file=sys.stderr)
-    if options.quick:
-        print(f"{tables}\n\nToo few images for the docs; without --quick they are written there.")
-    else:
-        write_between_markers("performance.md", "fast beside the bare loop", tables)
+    report("fast beside the bare loop", tables, targets, for_docs=not options.quick)
 
 
 def _measured(size: tuple[int, int], few: int, many: int, *, rounds: int) -> list[Way]:

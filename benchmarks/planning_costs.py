@@ -26,7 +26,7 @@ def main() -> None:
     folder = tiers.authority(dataset)
     version = current_version(folder)
     assert version is not None, f"{folder.path} holds no version"
-    settings = read_plan(folder, version.plan).settings
+    former = read_plan(folder, version.plan)
     spent, started = {}, time.process_time()
 
     def note(step: str) -> None:
@@ -35,9 +35,7 @@ def main() -> None:
 
     listing = list_class_folders(source)
     note("list")
-    former_source = read_plan(folder, version.plan).source
-    started = time.process_time()
-    plan, shuffled = make_plan(listing, None, dataset=dataset, source=former_source, settings=settings)
+    plan, shuffled = make_plan(listing, None, dataset=dataset, source=former.source, settings=former.settings)
     write_plan(folder, plan, shuffled)
     note("plan")
     with scratch_folder(folder) as scratch:

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from benchmarks.bar_chart import write_bar_chart
 from benchmarks.demo_files import drawn_demo_set, linked
-from benchmarks.documents import markdown_table, write_between_markers
+from benchmarks.documents import markdown_table
 from benchmarks.peer_environments import mosaicml_python, peers_python, version_in
 from benchmarks.peers.readers import BATCH, SHUFFLED_BY_THEMSELVES, WAYS
 from benchmarks.provenance import ROOT, provenance
 from benchmarks.shuffle_quality import CHUNK, ShuffleQuality, shuffle_quality
-from benchmarks.targets import Target, missed, target_table
+from benchmarks.targets import Target, report, target_table
 from storage import open_version
 from storage.shuffling import epoch_order
 from storage.tiers import Tiers
@@ -133,15 +133,11 @@ def _report(found: list[Reading], origin: str, images: int, shuffle_table: str, 
     table = f"{origin}\n\n{markdown_table(head, rows)}"
     found_targets = _targets(found)
     tables = "\n\n".join((table, target_table(found_targets), shuffle_table))
-    for sentence in missed(found_targets):
-        print(f"MISSED {sentence}", file=sys.stderr)
-    if not for_docs:
-        print(f"{tables}\n\nToo few rows or ways for the docs; without options they are written there.")
-        return
-    bars = [(reading.label, reading.warm, reading.is_ours) for reading in found]
-    write_bar_chart("reading", "Random epochs, images per second, page cache warm", bars)
-    picture = "![Images per second](images/reading.svg)"
-    write_between_markers("performance.md", "reading beside its peers", f"{picture}\n\n{tables}")
+    if for_docs:
+        bars = [(reading.label, reading.warm, reading.is_ours) for reading in found]
+        write_bar_chart("reading", "Random epochs, images per second, page cache warm", bars)
+        tables = "![Images per second](images/reading.svg)\n\n" + tables
+    report("reading beside its peers", tables, found_targets, for_docs=for_docs)
 
 
 def _targets(found: list[Reading]) -> list[Target]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.documents import markdown_table
+from benchmarks.documents import markdown_table, write_between_markers
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,16 @@ def target_table(targets: Sequence[Target]) -> str:
 def missed(targets: Sequence[Target]) -> list[str]:
     """Return a sentence for each target that was missed."""
     return [f"{each.name}: {_text(each.found)}, wanted {each.wanted}" for each in targets if not each.is_met]
+
+
+def report(name: str, tables: str, targets: Sequence[Target], *, for_docs: bool) -> None:
+    """Tell which targets were missed; put `tables` between the markers `name` of docs/performance.md, or print them."""
+    for sentence in missed(targets):
+        print(f"MISSED {sentence}", file=sys.stderr)
+    if for_docs:
+        write_between_markers("performance.md", name, tables)
+    else:
+        print(f"{tables}\n\nToo little was measured for the docs; without options they are written there.")
 
 
 def _text(figure: float) -> str:

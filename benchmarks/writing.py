@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.bar_chart import write_bar_chart
 from benchmarks.demo_files import drawn_demo_set, first_names, read_all, sound_paths
-from benchmarks.documents import markdown_table, write_between_markers
+from benchmarks.documents import markdown_table
 from benchmarks.peer_environments import img2dataset_python, mosaicml_python, peers_python, version_in
 from benchmarks.process_costs import Cost, measured
 from benchmarks.provenance import ROOT, provenance
-from benchmarks.targets import Target, missed, target_table
+from benchmarks.targets import Target, report, target_table
 from benchmarks.writing_ways import BARE, SIDE, WORKERS, Way, bare_loop, our_prepare, ratio, run_in_turn
 
 ROUNDS = 3
@@ -125,15 +124,11 @@ def _report(ways: list[Way], origin: str, *, for_docs: bool) -> None:
     rows += [(label, f"{slope:.2f}", "", f"{fixed:.1f}", "", "", "", "") for label, slope, fixed in ELSEWHERE]
     found = _targets(ways)
     tables = "\n\n".join((origin, markdown_table(head, rows), target_table(found)))
-    for sentence in missed(found):
-        print(f"MISSED {sentence}", file=sys.stderr)
-    if not for_docs:
-        print(f"{tables}\n\nToo few images or ways for the docs; without options they are written there.")
-        return
-    bars = [(way.label, way.slope_ms, way.is_ours) for way in ways]
-    write_bar_chart("writing", "Writing: CPU milliseconds of one more image, all processes", bars)
-    picture = "![CPU milliseconds of one more image](images/writing.svg)"
-    write_between_markers("performance.md", "writing beside its peers", f"{picture}\n\n{tables}")
+    if for_docs:
+        bars = [(way.label, way.slope_ms, way.is_ours) for way in ways]
+        write_bar_chart("writing", "Writing: CPU milliseconds of one more image, all processes", bars)
+        tables = "![CPU milliseconds of one more image](images/writing.svg)\n\n" + tables
+    report("writing beside its peers", tables, found, for_docs=for_docs)
 
 
 def _targets(ways: list[Way]) -> list[Target]:
