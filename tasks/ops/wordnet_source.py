@@ -10,7 +10,6 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from storage.durable import remove
@@ -28,6 +27,8 @@ FILES = (
 """What NLTK opens besides `lexnames`."""
 TENCH = 1_440_764, b"01440764 05 n 02 tench 0 "
 """ImageNet's first class, n01440764: in any other WordNet something else is at this byte."""
+
+Source = Path | zipfile.Path
 
 
 class WordNetMissing(ValueError):
@@ -112,7 +113,7 @@ def _readable(place: Path, copy: Path) -> Path:
     return copy
 
 
-def _opened(place: Path) -> Traversable:
+def _opened(place: Path) -> Source:
     """Return `place`, or what is inside of it if it is a zip."""
     if not place.is_file():
         return place
@@ -123,7 +124,7 @@ def _opened(place: Path) -> Traversable:
     return top / "wordnet" if (top / "wordnet").is_dir() else top
 
 
-def _require_wordnet(source: Traversable, place: Path) -> None:
+def _require_wordnet(source: Source, place: Path) -> None:
     """Raise _Unusable unless `source` has all files but lexnames, and the nouns are those of WordNet 3.0."""
     if not place.exists():
         raise _Unusable(f"there is no {place}")
@@ -144,7 +145,7 @@ def _is_inside(path: Path, folder: Path) -> bool:
     return path.is_file() and path.resolve().parent == folder.resolve()
 
 
-def _copy(source: Traversable, target: Path) -> None:
+def _copy(source: Source, target: Path) -> None:
     """Copy the files and write `lexnames`; the folder appears whole. NLTK wants it to be writable by nobody else."""
     for folder in (target.parent.parent, target.parent):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -71,9 +71,9 @@ def test_debians_files_are_copied_and_lexnames_added(tmp_path: Path):
 
 
 def test_a_second_call_finds_the_copy_and_mends_one_that_lost_a_file(tmp_path: Path):
-    before = (find_wordnet(scratch=tmp_path) / "data.noun").stat()
+    before = (find_wordnet(scratch=tmp_path) / "data.noun").stat().st_ino
     found = find_wordnet(scratch=tmp_path)
-    assert (found / "data.noun").stat() == before
+    assert (found / "data.noun").stat().st_ino == before
     (found / "index.sense").unlink()
     assert (find_wordnet(scratch=tmp_path) / "index.sense").is_file()
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 import warnings
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,9 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         patch.setattr(nltk.data, "path", [str(scratch / "nltk_data")])
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The multilingual functions are not available")
-            yield WordNetCorpusReader(nltk.data.find("corpora/wordnet"), None)
+            made = WordNetCorpusReader(nltk.data.find("corpora/wordnet"), None)
         assert found.is_relative_to(scratch)
+        yield made
 
 
 def test_nltk_knows_the_same_lemmas_hypernyms_and_branches(reader: Any):
@@ -41,12 +44,12 @@ def test_nltk_knows_the_same_lemmas_hypernyms_and_branches(reader: Any):
         above = [*theirs.hypernyms(), *theirs.instance_hypernyms()]
         assert sorted(f"n{each.offset():08d}" for each in above) == sorted(noun.hypernyms)
         assert theirs.lexname() == f"noun.{noun.branch}"
-        assert noun.gloss.startswith(theirs.definition())
+        assert theirs.definition() == re.sub('".*?"', "", noun.gloss).strip().strip("; ")
 
 
 def test_depths_and_wu_palmer_similarities_are_nltks(reader: Any):
     taxonomy = Taxonomy(real_nouns())
-    for first, second, _ in sample_pairs(real_nouns()):
+    for first, second, _ in islice(sample_pairs(real_nouns()), 2000):
         one, other = (reader.synset_from_pos_and_offset("n", int(wnid[1:])) for wnid in (first, second))
         assert taxonomy.depth(first) == one.max_depth()
         assert taxonomy.least_depth(first) == one.min_depth()
