@@ -237,19 +237,15 @@ class WordVectorWriter:
             self._counts.append(counts)
 
     def _append_words(self, words: Sequence[str]) -> None:
-        # Joined, all are encoded at once; a line feed changes no letter's lower case.
-        together = "\n".join(words)
-        lowered = together.lower()
-        contents = _lines(words, together)
+        contents = _contents(words)
         lengths = np.fromiter(map(len, contents), np.int64, len(contents))
         if lengths.max() > MOST_WORD_BYTES:
             longest = words[int(lengths.argmax())]
             raise ValueError(
                 f"a word may take {MOST_WORD_BYTES:,} bytes, and {longest[:40]!r}… takes {lengths.max():,}"
             )
-        exact = _crcs(contents)
-        self._exact.append(exact)
-        self._lower.append(exact if lowered == together else _crcs(_lines(words, lowered)))
+        self._exact.append(_crcs(contents))
+        self._lower.append(_crcs(_lowered(words, contents)))
         self._words.write(_LINE_FEED.join(contents) + _LINE_FEED)
         self._ends.append(self._bytes + np.cumsum(lengths + 1) - 1)
         self._bytes += int(lengths.sum()) + len(contents)
@@ -308,18 +304,29 @@ def _encoded(word: str) -> bytes | None:
         return None
 
 
-def _lines(words: Sequence[str], together: str) -> list[bytes]:
-    """Return the bytes of each word of `together`, the words with a line feed between each two.
+def _contents(words: Sequence[str]) -> list[bytes]:
+    """Return the bytes of each word.
 
     Raises:
         ValueError: a word holds a line feed or stands for no bytes.
     """
-    content = _encoded(together)
-    lines = [] if content is None else content.split(_LINE_FEED)
-    if len(lines) != len(words):
+    # Joined, all are encoded at once.
+    content = _encoded("\n".join(words))
+    contents = [] if content is None else content.split(_LINE_FEED)
+    if len(contents) != len(words):
         bad = next(word for word in words if "\n" in word or _encoded(word) is None)
         raise ValueError(f"a word may hold no line feed and no lone surrogate that stands for no byte, as {bad!r} does")
-    return lines
+    return contents
+
+
+def _lowered(words: Sequence[str], contents: list[bytes]) -> list[bytes]:
+    """Return the bytes of each word in lower case."""
+    # The lower case of ASCII is cheap, that of all other letters is not, and few words have any.
+    lowered = _LINE_FEED.join(contents).lower().split(_LINE_FEED)
+    for place, word in enumerate(words):
+        if not word.isascii():
+            lowered[place] = word.lower().encode("utf-8", "surrogateescape")
+    return lowered
 
 
 def _crcs(contents: list[bytes]) -> NDArray[np.uint32]:
