@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -32,15 +33,16 @@ def stage(
         from flows.byte_bar import byte_bar
         from flows.roots import chosen_tiers
         from flows.staging_terminal import print_staged
-        from storage.reading import open_version
+        from storage.holding import held_version
+        from storage.publishing import current_published, read_published
         from storage.staging import fast_usage, needed_for_sizes
         from storage.staging import stage as stage_objects
 
         tiers = chosen_tiers(slow, fast, fast_budget=fast_budget)
         # Held, so that it is not collected while it is copied.
-        with open_version(tiers, name, number=version) as opened, byte_bar(f"staging {name}") as bar:
-            chosen = opened.version
-            objects = needed_for_sizes(chosen, size or chosen.parameters.sides)
+        chosen, held = held_version(tiers, name, version, current=current_published, read=read_published)
+        with closing(held), byte_bar(f"staging {name}") as bar:
+            objects = needed_for_sizes(chosen, size) if size else chosen.objects
             staged = stage_objects(tiers, name, objects, check=check, on_start=bar.start, on_bytes=bar.add)
         print_staged(name, chosen.number, staged, fast_usage(tiers), tiers, as_json=as_json)
 

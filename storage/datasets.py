@@ -12,30 +12,35 @@ from storage.layout import NAME_PATTERN, ON_DEMAND, PARTS, DatasetFolder
 from storage.plain_files import require_folder
 from storage.records import create_record, read_record
 
+IMAGES = "images"
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetMark:
-    """The content of `dataset.json`."""
+    """The content of `dataset.json`; `kind` says what it holds: `IMAGES`, or the kind of its bundles."""
 
     name: str
     kind: str
 
 
-def create_dataset(root: Path, name: str) -> DatasetFolder:
+def create_dataset(root: Path, name: str, *, kind: str = IMAGES) -> DatasetFolder:
     """Make the folder of the dataset `name` with its parts, or return the one that is there.
 
     Raises:
         UnreadableRecord: another version of this code made it.
+        ValueError: there is one of that name, and it is of another kind.
     """
     folder = DatasetFolder.below(root, name)
     with named_disk_errors(folder.path, doing="its folders were made"):
-        return _made(folder)
+        return _made(folder, kind)
 
 
-def _made(folder: DatasetFolder) -> DatasetFolder:
+def _made(folder: DatasetFolder, kind: str) -> DatasetFolder:
     make_parts(folder)
-    if not create_record(folder.marker, "dataset", DatasetMark(folder.name, "images")):
-        read_record(folder.marker, "dataset", DatasetMark)
+    if not create_record(folder.marker, "dataset", DatasetMark(folder.name, kind)):
+        found = read_record(folder.marker, "dataset", DatasetMark).kind
+        if found != kind:
+            raise ValueError(f"{folder.path} is a dataset of {found:.40}, and cannot take {kind}; choose another name")
     return folder
 
 

@@ -10,6 +10,7 @@ DatasetError
 ├── SourceFailed        (OSError)      the disk of the images cannot be read
 ├── DatasetLocked                      another run holds the dataset
 ├── TooManyRefused                     more bad inputs than the job allows
+├── ChecksFailed                       what was built is not good enough to be published
 ├── ShardCrashed                       a worker died twice while it wrote, not while it decoded
 └── VersionConflict                    another run published a different version first
 """
@@ -88,6 +89,10 @@ class DatasetLocked(DatasetError):
 
 class TooManyRefused(DatasetError):
     """The share of refused inputs is above the limit, so nothing was published."""
+
+
+class ChecksFailed(DatasetError):
+    """What was built does not pass the checks that come before publishing; nothing was published."""
 
 
 class ShardCrashed(DatasetError):

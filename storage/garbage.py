@@ -19,9 +19,10 @@ from storage.errors import DamagedDataset, UnknownDataset
 from storage.layout import DatasetFolder
 from storage.pins import pinned
 from storage.plans import Plan, read_plan
+from storage.publishing import AnyVersion, read_published
 from storage.receipts import find_receipt
 from storage.spares import spares_in
-from storage.versions import Version, read_version, version_numbers
+from storage.versions import Version, version_numbers
 
 GRACE = timedelta(days=7)
 PARTIAL = ".partial"
@@ -130,19 +131,27 @@ def _needed(folder: DatasetFolder, keep: int | None, grace: timedelta) -> _Neede
     pins = pinned(folder)
     kept = _kept_versions(folder, keep, grace, pins.versions)
     versions = [_readable(folder, number) for number in kept]
-    plans = {version.plan for version in versions} | set(_live_plans(folder, grace))
+    published = {version.plan for version in versions if isinstance(version, Version)}
+    plans = published | set(_live_plans(folder, grace))
     receipts, objects = set(), set(pins.objects)
     for version in versions:
         objects |= {stored.name for stored in version.objects}
-        for shard in version.shards:
-            receipts |= {folder.receipt(shard.key).name, folder.former_receipt(shard.key, shard.identity).name}
-    for identity in plans - {version.plan for version in versions}:
+        receipts |= _receipts_of(folder, version)
+    for identity in plans - published:
         for shard in read_plan(folder, identity).shards:
             # A receipt that is not there yet, or damaged, proves nothing.
             if receipt := find_receipt(folder, shard.key):
                 receipts.add(folder.receipt(shard.key).name)
                 objects |= {array.stored.name for array in receipt.arrays}
     return _Needed(frozenset(kept), frozenset(plans), frozenset(receipts), frozenset(objects))
+
+
+def _receipts_of(folder: DatasetFolder, version: AnyVersion) -> set[str]:
+    """Return the names that the receipts of a version may have."""
+    if not isinstance(version, Version):
+        return {folder.receipt(key).name for key in version.receipts}
+    places = [(folder.receipt(shard.key), folder.former_receipt(shard.key, shard.identity)) for shard in version.shards]
+    return {path.name for both in places for path in both}
 
 
 def _kept_versions(folder: DatasetFolder, keep: int | None, grace: timedelta, held: frozenset[int]) -> list[int]:
@@ -160,9 +169,9 @@ def _kept_versions(folder: DatasetFolder, keep: int | None, grace: timedelta, he
     return [number for number in numbers if number >= lowest]
 
 
-def _readable(folder: DatasetFolder, number: int) -> Version:
+def _readable(folder: DatasetFolder, number: int) -> AnyVersion:
     try:
-        return read_version(folder, number)
+        return read_published(folder, number)
     except (DamagedDataset, UnknownDataset) as error:
         path = folder.version(number)
         remedy = f"run: imagemill repair {folder.name}"

@@ -8,18 +8,15 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.datasets import require_own_parts
 from storage.digests import object_digest
 from storage.errors import DamagedDataset, UnknownDataset
-from storage.pins import Pin, pin
+from storage.holding import held_version
+from storage.pins import Pin
 from storage.receipts import is_present
 from storage.row_tables import read_rows_table
 from storage.sized_rows import SizedRows
 from storage.tiers import Access, Tiers
 from storage.versions import Version, current_version, read_version
-
-READ_PARTS = ("versions", "receipts", "objects")
-"""What a reader opens files in."""
 
 
 def open_version(
@@ -33,29 +30,8 @@ def open_version(
     Raises:
         UnknownDataset: there is no such dataset or version.
     """
-    folder = tiers.authority(dataset)
-    while True:
-        version = chosen_version(tiers, dataset, number)
-        held = pin(folder, version.number, (stored.name for stored in version.objects))
-        # Whoever collects takes the record away first, and looks at the pins then: one of the two sees the other.
-        if folder.version(version.number).exists():
-            return OpenVersion(tiers, dataset, version, access=access, check=check, held=held)
-        held.close()
-
-
-def chosen_version(tiers: Tiers, dataset: str, number: int | None) -> Version:
-    """Return the current version of `dataset`, or version `number`.
-
-    Raises:
-        UnknownDataset: there is no such dataset or version.
-        DamagedDataset: what should be its folders are links.
-    """
-    folder = tiers.authority(dataset)
-    require_own_parts(folder, READ_PARTS)
-    version = current_version(folder) if number is None else read_version(folder, number)
-    if version is None:
-        raise UnknownDataset(f"{folder.path} holds no published version; run: imagemill prepare … --dataset {dataset}")
-    return version
+    version, held = held_version(tiers, dataset, number, current=current_version, read=read_version)
+    return OpenVersion(tiers, dataset, version, access=access, check=check, held=held)
 
 
 class OpenVersion:

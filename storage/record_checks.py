@@ -10,16 +10,18 @@ from typing import TypeVar
 
 import msgspec
 
+from storage.bundles import Bundle, read_file_receipt
 from storage.damage import Damage
 from storage.datasets import DatasetMark
 from storage.errors import DamagedDataset, DatasetError, UnknownDataset, UnreadableRecord
 from storage.layout import DatasetFolder
 from storage.plain_files import read_file, require_file
 from storage.plans import PLAN_FILES, require_whole_plan
+from storage.publishing import AnyVersion, read_published
 from storage.receipts import Receipt
 from storage.records import FORMAT, read_record
 from storage.spares import spares_in
-from storage.versions import Version, VersionShard, read_version, version_identity, version_numbers
+from storage.versions import Version, VersionShard, version_identity, version_numbers
 
 Value = TypeVar("Value")
 
@@ -32,7 +34,7 @@ class CheckedRecords:
     """The valid versions by number, and what was found; `notes` are no damage, but somebody should know."""
 
     folder: DatasetFolder
-    versions: dict[int, Version] = field(default_factory=dict)
+    versions: dict[int, AnyVersion] = field(default_factory=dict)
     damages: list[Damage] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     files: int = 0
@@ -90,7 +92,10 @@ def checked_records(folder: DatasetFolder) -> CheckedRecords:
                 f"{folder.name}` makes one"
             )
     for version in found.versions.values():
-        _check_plan(found, version)
+        if isinstance(version, Version):
+            _check_plan(found, version)
+        else:
+            _check_file_receipts(found, version)
     _check_receipts(found)
     return found
 
@@ -114,12 +119,16 @@ def _require_mark(folder: DatasetFolder) -> None:
 def _check_version(found: CheckedRecords, number: int) -> None:
     folder = found.folder
     path = folder.version(number)
-    version = found.attempt(lambda: read_version(folder, number), path=path, versions=(number,))
+    version = found.attempt(lambda: read_published(folder, number), path=path, versions=(number,))
     if version is None:
         return
     found.versions[number] = version
-    if version.identity != version_identity(tuple(shard.identity for shard in version.shards), version.classes):
+    if isinstance(version, Version) and not _is_sum_of_shards(version):
         found.note_damage(Damage(path, "its identity is not that of its shards", versions=(number,)))
+
+
+def _is_sum_of_shards(version: Version) -> bool:
+    return version.identity == version_identity(tuple(shard.identity for shard in version.shards), version.classes)
 
 
 def _check_plan(found: CheckedRecords, version: Version) -> None:
@@ -134,6 +143,12 @@ def _check_plan(found: CheckedRecords, version: Version) -> None:
             versions=(version.number,),
         )
         found.files -= 1
+
+
+def _check_file_receipts(found: CheckedRecords, bundle: Bundle) -> None:
+    for key in bundle.receipts:
+        path = found.folder.receipt(key)
+        found.attempt(lambda key=key: read_file_receipt(found.folder, key), path=path, versions=(bundle.number,))
 
 
 def _check_receipts(found: CheckedRecords) -> None:

@@ -57,6 +57,14 @@ def read_record(path: Path, kind: str, type_: type[Value]) -> Value:
     return record_in(read_file(path), kind, type_, path=path)
 
 
+def record_kind(path: Path) -> str | None:
+    """Return of what kind the record at `path` says that it is; None where there is none to be read."""
+    try:
+        return decoded(read_file(path), _Envelope).kind
+    except (FileNotFoundError, NotDecoded, DamagedDataset):
+        return None
+
+
 def record_in(content: bytes, kind: str, type_: type[Value], *, path: Path) -> Value:
     """Return the value in the bytes of a record; `path` is named by the errors, which are those of `read_record`."""
     try:

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from storage.bundles import read_file_receipt
 from storage.datasets import DatasetMark
 from storage.digests import object_digest
 from storage.durable import not_as_written, remove, sync_folder
@@ -21,9 +22,10 @@ from storage.layout import DatasetFolder
 from storage.objects import restore_object, store_object
 from storage.plain_files import MOST_BYTES
 from storage.plans import PLAN_FILES, require_whole_plan
+from storage.publishing import AnyVersion, read_published
 from storage.receipts import StoredObject, locate_receipt
 from storage.records import read_record
-from storage.versions import Version, read_version
+from storage.versions import Version
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ def is_whole_spare(path: Path) -> bool:
     return name is not None and object_digest(path) == name[2]
 
 
-def ensure_spare(folder: DatasetFolder, version: Version, scratch: Path) -> Path:
+def ensure_spare(folder: DatasetFolder, version: AnyVersion, scratch: Path) -> Path:
     """Write the spare of a published version unless there is one; return it.
 
     Raises:
@@ -84,12 +86,15 @@ def ensure_spare(folder: DatasetFolder, version: Version, scratch: Path) -> Path
     return folder.spares / stored.name
 
 
-def spared_files(folder: DatasetFolder, version: Version) -> Iterator[Path]:
+def spared_files(folder: DatasetFolder, version: AnyVersion) -> Iterator[Path]:
     """Yield the files that the spare of a version holds: records, listings, receipts, table, views, card, report."""
     yield folder.marker
     yield folder.version(version.number)
-    yield from (folder.plan(version.plan) / name for name in PLAN_FILES)
-    yield from (locate_receipt(folder, shard.key, shard.identity)[0] for shard in version.shards)
+    if isinstance(version, Version):
+        yield from (folder.plan(version.plan) / name for name in PLAN_FILES)
+        yield from (locate_receipt(folder, shard.key, shard.identity)[0] for shard in version.shards)
+    else:
+        yield from (folder.receipt(key) for key in version.receipts)
     yield from (folder.objects / stored.name for stored in version.companions)
 
 
@@ -104,11 +109,15 @@ def restored_from_spare(folder: DatasetFolder, stored: StoredObject, scratch: Pa
     return False
 
 
-def _require_whole(folder: DatasetFolder, version: Version) -> None:
+def _require_whole(folder: DatasetFolder, version: AnyVersion) -> None:
     """Check what can be wrong without a reader's noticing: a spare of damaged files would hide the damage."""
     read_record(folder.marker, "dataset", DatasetMark)
-    read_version(folder, version.number)
-    require_whole_plan(folder, version.plan)
+    read_published(folder, version.number)
+    if isinstance(version, Version):
+        require_whole_plan(folder, version.plan)
+    else:
+        for key in version.receipts:
+            read_file_receipt(folder, key)
     for stored in version.companions:
         path = folder.objects / stored.name
         if path.is_dir() or object_digest(path) != stored.digest:

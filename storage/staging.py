@@ -23,6 +23,7 @@ from storage.durable import remove
 from storage.errors import UnknownDataset, named_disk_errors
 from storage.layout import DatasetFolder
 from storage.pins import pin, pinned
+from storage.publishing import AnyVersion
 from storage.receipts import StoredObject, is_present
 from storage.scratch import scratch_folder
 from storage.space import reserved
@@ -133,12 +134,14 @@ def fast_usage(tiers: Tiers) -> FastUsage:
     return FastUsage(tiers.fast, used, tiers.fast_budget, free, held, tuple(datasets))
 
 
-def needed_for_sizes(version: Version, sides: Iterable[int]) -> list[StoredObject]:
+def needed_for_sizes(version: AnyVersion, sides: Iterable[int]) -> list[StoredObject]:
     """Return the objects of a version that reading it at `sides` pixels takes, and the tables that belong to them.
 
     Raises:
         UnknownDataset: it was not published at one of those sizes.
     """
+    if not isinstance(version, Version):
+        raise UnknownDataset(f"version {version.number} holds {version.kind}, which have no sizes")
     known, chosen = version.parameters.sides, set(sides)
     if unknown := chosen - set(known):
         raise UnknownDataset(

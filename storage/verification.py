@@ -21,7 +21,7 @@ from storage.receipts import StoredObject
 from storage.record_checks import CheckedRecords, checked_records
 from storage.spares import spares_in
 from storage.tiers import Tiers
-from storage.versions import version_numbers
+from storage.versions import Version, version_numbers
 
 SECONDS_PER_DAY = 86_400
 
@@ -153,7 +153,8 @@ def _wrong_content(item: _Item) -> str:
 
 
 def _damage(records: CheckedRecords, item: _Item, problem: str) -> Damage:
-    version = records.versions.get(max(item.versions))
+    published = records.versions.get(max(item.versions))
+    version = published if isinstance(published, Version) else None
     shard = shard_of(version, item.stored) if version else None
     rows = lost_rows(records.folder, version, item.stored, item.path) if version and shard else ()
     return Damage(

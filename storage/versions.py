@@ -1,20 +1,23 @@
-"""Published states of a dataset: immutable, numbered, created only if absent. There is no "latest" to corrupt."""
+"""Published states of a dataset of images: immutable and numbered. There is no "latest" to corrupt."""
 
 from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from storage.array_formats import known_formats
-from storage.durable import sync_folder
-from storage.errors import DamagedDataset, UnknownDataset, UnreadableRecord, VersionConflict
+from storage.errors import DamagedDataset, UnknownDataset, UnreadableRecord
 from storage.layout import DatasetFolder
 from storage.parameters import Parameters
-from storage.receipts import StoredObject, is_present
-from storage.records import create_record, fingerprint, read_record
+from storage.receipts import StoredObject
+from storage.records import fingerprint, read_record, record_kind
 
 logger = logging.getLogger(__name__)
+
+Record = TypeVar("Record")
 
 _NAME = re.compile(r"([0-9]{8})\.json")
 
@@ -86,16 +89,17 @@ def read_version(folder: DatasetFolder, number: int) -> Version:
     """Read one version.
 
     Raises:
-        UnknownDataset: there is no version of that number.
+        UnknownDataset: there is no version of that number, or it is not one of images.
         DamagedDataset: its bytes are not those that were published.
         UnreadableRecord: another version of this code wrote it.
     """
     path = folder.version(number)
+    if record_kind(path) == "bundle":
+        raise UnknownDataset(f"{folder.path} holds files such as word maps, and no images")
     try:
         version = read_record(path, "version", Version)
     except FileNotFoundError as error:
-        known = ", ".join(map(str, version_numbers(folder))) or "none"
-        raise UnknownDataset(f"{folder.path} has no version {number}; it has: {known}") from error
+        raise missing_version(folder, number) from error
     if version.number != number:
         raise DamagedDataset(f"{path} is the record of another version", path=path, need=number, have=version.number)
     if version.parameters.array_format not in known_formats():
@@ -107,6 +111,12 @@ def read_version(folder: DatasetFolder, number: int) -> Version:
     if not _makes_sense(version):
         raise DamagedDataset(f"{path} contradicts itself: imagemill did not write it", path=path)
     return version
+
+
+def missing_version(folder: DatasetFolder, number: int) -> UnknownDataset:
+    """Return the error for a version that is not there."""
+    known = ", ".join(map(str, version_numbers(folder))) or "none"
+    return UnknownDataset(f"{folder.path} has no version {number}; it has: {known}")
 
 
 def _makes_sense(version: Version) -> bool:
@@ -132,9 +142,14 @@ def _has_its_objects(shard: VersionShard, sides: tuple[int, ...]) -> bool:
 
 def current_version(folder: DatasetFolder) -> Version | None:
     """Return the highest version whose record is valid; a damaged one is passed over with a warning."""
+    return highest_valid(folder, read_version)
+
+
+def highest_valid(folder: DatasetFolder, read: Callable[[DatasetFolder, int], Record]) -> Record | None:
+    """Return what `read` makes of the highest version that it does not find damaged."""
     for number in reversed(version_numbers(folder)):
         try:
-            return read_version(folder, number)
+            return read(folder, number)
         except DamagedDataset as error:
             logger.warning("version %d is passed over: %s", number, error)
     return None
@@ -143,42 +158,3 @@ def current_version(folder: DatasetFolder) -> Version | None:
 def next_number(folder: DatasetFolder) -> int:
     """Return the number that the next version will have."""
     return max(version_numbers(folder), default=0) + 1
-
-
-def publish(folder: DatasetFolder, draft: Version) -> tuple[Version, bool]:
-    """Publish `draft` under its number; return the version that has its content, and whether that is new.
-
-    Its number was the next one, and its parent the current version, when it was drafted: whoever published in
-    between has taken the number. The same content as the current version's is not published twice.
-
-    Raises:
-        VersionConflict: another run published other content while this one was building.
-        DamagedDataset: an object of the draft is gone.
-    """
-    current = current_version(folder)
-    if current is not None and current.identity == draft.identity:
-        return current, False
-    if (current.number if current else None) != draft.parent:
-        raise _conflict(folder, current.number if current else 0)
-    for stored in draft.objects:
-        if not is_present(folder, stored):
-            path = folder.objects / stored.name
-            raise DamagedDataset(f"{path} vanished before it could be published", path=path, remedy="run again")
-    # A run that was killed may have given a name that is not on the disk yet, and this one has found it there.
-    for part in (folder.objects, folder.path / "receipts", folder.path / "plans"):
-        sync_folder(part)
-    if create_record(folder.version(draft.number), "version", draft):
-        return draft, True
-    winner = read_version(folder, draft.number)
-    if winner.identity == draft.identity:
-        return winner, False
-    raise _conflict(folder, draft.number)
-
-
-def _conflict(folder: DatasetFolder, number: int) -> VersionConflict:
-    return VersionConflict(
-        f"another run published version {number} of {folder.name} with other content while this one was building; "
-        "nothing of it was overwritten",
-        path=folder.version(number),
-        remedy="run again to build on top of it",
-    )

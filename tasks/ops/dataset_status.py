@@ -9,9 +9,10 @@ from storage.datasets import find_datasets, require_own_parts
 from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
 from storage.plans import read_plan
+from storage.publishing import AnyVersion, current_published
 from storage.receipts import find_receipt, is_present
 from storage.tiers import Tiers
-from storage.versions import current_version, version_numbers
+from storage.versions import Version, version_numbers
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,10 @@ class UnfinishedPlan:
 
 @dataclass(frozen=True, slots=True)
 class DatasetStatus:
-    """One dataset as it stands; figures are those of its current version, 0 where there is none."""
+    """One dataset as it stands; figures are those of its current version, 0 where there is none.
+
+    `array_format` is that of images; of other files it says what they are.
+    """
 
     name: str
     versions: tuple[int, ...]
@@ -59,23 +63,33 @@ def dataset_statuses(tiers: Tiers) -> list[DatasetStatus]:
 
 
 def _status(tiers: Tiers, folder: DatasetFolder) -> DatasetStatus:
-    version = current_version(folder)
+    published = current_published(folder)
     cache = tiers.cache(folder.name)
-    staged = [stored for stored in version.objects if is_present(cache, stored)] if version and tiers.is_split else []
+    staged = (
+        [stored for stored in published.objects if is_present(cache, stored)] if published and tiers.is_split else []
+    )
+    # What only images have.
+    version = published if isinstance(published, Version) else None
     return DatasetStatus(
         name=folder.name,
         versions=tuple(version_numbers(folder)),
-        current=version.number if version else None,
-        created=version.created if version else "",
+        current=published.number if published else None,
+        created=published.created if published else "",
         sides=version.parameters.sides if version else (),
-        array_format=version.parameters.array_format if version else "",
+        array_format=_format_of(published),
         classes=len(version.classes) if version else 0,
         stored=version.stored if version else 0,
         refused=version.refused if version else 0,
-        bytes=version.bytes if version else 0,
+        bytes=published.bytes if published else 0,
         staged_bytes=sum(stored.bytes for stored in staged),
         unfinished=tuple(_unfinished(folder)),
     )
+
+
+def _format_of(published: AnyVersion | None) -> str:
+    if published is None:
+        return ""
+    return published.parameters.array_format if isinstance(published, Version) else published.kind
 
 
 def _unfinished(folder: DatasetFolder) -> list[UnfinishedPlan]:

@@ -10,11 +10,12 @@ import pyarrow as pa
 from storage.layout import DatasetFolder
 from storage.objects import store_object
 from storage.plans import Plan
+from storage.publishing import publish
 from storage.reading import OpenVersion
 from storage.receipts import StoredObject, is_present
 from storage.spares import ensure_spare, restored_from_spare
 from storage.tiers import Tiers
-from storage.versions import Version, current_version, publish
+from storage.versions import Version, current_version
 from tasks.ops.prepare_report import BuildFigures, card_markdown, sample_sheet
 from tasks.ops.refusal_report import REPORT, Refusals, report_refused, require_few_refused
 from tasks.ops.version_assembly import draft_version
@@ -38,8 +39,9 @@ def publish_plan(
     built_on: int | None,
     max_refused: float,
     figures: BuildFigures,
+    set_aside: tuple[str, ...] = (),
 ) -> Published:
-    """Publish what the receipts of `plan` prove.
+    """Publish what the receipts of `plan` prove. The card tells of classes that were `set_aside` before.
 
     Raises:
         TooManyRefused: more than the share `max_refused` of the inputs was refused; the report is written.
@@ -53,7 +55,7 @@ def publish_plan(
     current = current_version(folder)
     if current is None or current.identity != draft.identity:
         # The card of a version that will not be published would be garbage.
-        draft = replace(draft, card=_stored_card(tiers, plan.dataset, draft, refusals, figures, scratch))
+        draft = replace(draft, card=_stored_card(tiers, plan.dataset, draft, refusals, figures, set_aside, scratch))
     version, is_new = publish(folder, draft)
     _bring_back_card(folder, version, scratch)
     ensure_spare(folder, version, scratch)
@@ -70,12 +72,19 @@ def card_of(folder: DatasetFolder, version: Version) -> Path:
 
 
 def _stored_card(
-    tiers: Tiers, dataset: str, draft: Version, refusals: Refusals, figures: BuildFigures, scratch: Path
+    tiers: Tiers,
+    dataset: str,
+    draft: Version,
+    refusals: Refusals,
+    figures: BuildFigures,
+    set_aside: tuple[str, ...],
+    scratch: Path,
 ) -> StoredObject:
     with OpenVersion(tiers, dataset, draft, access="sequential", check=True) as opened:
         sheet = sample_sheet(opened)
     path = scratch / "card.md"
-    path.write_text(card_markdown(tiers, dataset, draft, refusals, figures, sheet), encoding="utf-8")
+    card = card_markdown(tiers, dataset, draft, refusals, figures, sheet, set_aside=set_aside)
+    path.write_text(card, encoding="utf-8")
     return store_object(tiers.authority(dataset), path, prefix="card", suffix=".md")
 
 

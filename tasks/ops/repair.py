@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from storage.bundles import Bundle
 from storage.damage import Damage
-from storage.datasets import DatasetMark, existing_dataset, make_parts
+from storage.datasets import IMAGES, DatasetMark, existing_dataset, make_parts
 from storage.durable import remove, write_durably
 from storage.errors import DamagedDataset, DatasetError, named_disk_errors
 from storage.layout import DatasetFolder
 from storage.locking import dataset_lock
 from storage.objects import restore_object
 from storage.plans import PLAN_FILES
+from storage.publishing import AnyVersion
 from storage.receipts import Receipt, StoredObject
 from storage.record_checks import CheckedRecords, checked_records
 from storage.records import record_in, write_record
@@ -87,7 +89,7 @@ def repair_dataset(
         _rebuild(work, records, lost, source=source, workers=workers)
         _renew_copies(work, [damage.path for damage in found.damages if damage.tier == "fast"], by_path)
         _renew_spares(work, records)
-        _note_what_stays(work, found, verified(tiers, dataset, share=0.0))
+        _note_what_stays(work, records, found, verified(tiers, dataset, share=0.0))
     return work.done
 
 
@@ -107,7 +109,7 @@ def _restored(work: _Work, records: CheckedRecords, damage: Damage) -> bool:
     folder = work.folder
     if damage.path == folder.marker:
         _clear_folder(folder.marker)
-        write_record(folder.marker, "dataset", DatasetMark(folder.name, "images"))
+        write_record(folder.marker, "dataset", DatasetMark(folder.name, _kind_of(records)))
         return _is_back(work, [damage.path], "made anew")
     if damage.shard is not None:
         return _restored_receipt(work, records.versions[damage.versions[0]], damage)
@@ -122,7 +124,11 @@ def _restored(work: _Work, records: CheckedRecords, damage: Damage) -> bool:
     return len(copies) == len(paths) and _is_back(work, [damage.path], "from its spare copy")
 
 
-def _restored_receipt(work: _Work, version: Version, damage: Damage) -> bool:
+def _kind_of(records: CheckedRecords) -> str:
+    return next((version.kind for version in records.versions.values() if isinstance(version, Bundle)), IMAGES)
+
+
+def _restored_receipt(work: _Work, version: AnyVersion, damage: Damage) -> bool:
     folder = work.folder
     shard = next(shard for shard in version.shards if shard.key == damage.shard)
     for path in (folder.receipt(shard.key), folder.former_receipt(shard.key, shard.identity)):
@@ -192,7 +198,8 @@ def _fetched(work: _Work, stored: StoredObject, built: Path) -> Iterator[str]:
 
 def _rebuild(work: _Work, records: CheckedRecords, lost: list[Damage], *, source: Path | None, workers: int) -> None:
     """Build the shards again of which pixels or the receipt are lost."""
-    for version in sorted(records.versions.values(), key=lambda version: -version.number):
+    of_images = [version for version in records.versions.values() if isinstance(version, Version)]
+    for version in sorted(of_images, key=lambda version: -version.number):
         # One key may stand for two shards: what was missing then, and is there now.
         by_shard: dict[str, list[Path]] = {}
         for damage in lost:
@@ -239,10 +246,12 @@ def _renew_spares(work: _Work, records: CheckedRecords) -> None:
         work.done.repaired |= {path: "written anew"} | ({found: "replaced"} if found else {})
 
 
-def _note_what_stays(work: _Work, found: Verification, left: Verification) -> None:
+def _note_what_stays(work: _Work, records: CheckedRecords, found: Verification, left: Verification) -> None:
     """`left` comes of a look at names and sizes: what `found` hashed before and nobody restored is damaged still."""
+    kind = _kind_of(records)
+    remedy = "" if kind == IMAGES else f"; the command that made these {kind} makes it again"
     for damage in left.damages:
         work.done.repaired.pop(damage.path, None)
     for damage in (*left.damages, *found.damages):
         if damage.path not in work.done.repaired:
-            work.done.unrepaired.setdefault(damage.path, f"{damage.problem}; there is no copy of it")
+            work.done.unrepaired.setdefault(damage.path, f"{damage.problem}; there is no copy of it{remedy}")

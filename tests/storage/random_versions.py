@@ -20,11 +20,12 @@ from storage.objects import store_object
 from storage.parameters import Parameters
 from storage.parquet import write_table
 from storage.plans import SHUFFLED_SCHEMA, Plan, PlannedShard, PlanSettings, SourceTree, write_plan
+from storage.publishing import publish
 from storage.receipts import Receipt, ShardArray, StoredObject, write_receipt
 from storage.row_tables import rows_table
 from storage.spares import ensure_spare
 from storage.tiers import Tiers
-from storage.versions import Version, VersionShard, current_version, next_number, publish
+from storage.versions import Version, VersionShard, current_version, next_number
 from storage.virtual_view import write_virtual_view
 from tests.oracles.crc32c import plain_crc32c
 

@@ -19,9 +19,10 @@ from storage.garbage import GRACE, Garbage, find_garbage, move_to_trash
 from storage.layout import DatasetFolder
 from storage.pins import pin
 from storage.plans import Plan, PlannedShard, read_plan, read_shuffled, write_plan
+from storage.publishing import publish
 from storage.receipts import read_receipt, write_receipt
 from storage.verification import verified
-from storage.versions import publish, read_version
+from storage.versions import read_version
 from tests.storage.aged_versions import age, aged, all_of, body, objects_of, receipts_of
 from tests.storage.damaged_files import on_disk, paths_of
 from tests.storage.random_versions import Published, copied, stored_bytes

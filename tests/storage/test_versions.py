@@ -12,13 +12,13 @@ import pytest
 from storage.datasets import make_parts
 from storage.errors import DamagedDataset, UnknownDataset, UnreadableRecord, VersionConflict
 from storage.layout import DatasetFolder
+from storage.publishing import publish
 from storage.receipts import StoredObject
 from storage.versions import (
     Version,
     VersionShard,
     current_version,
     next_number,
-    publish,
     read_version,
     version_identity,
     version_numbers,
@@ -32,7 +32,8 @@ from pathlib import Path
 import msgspec
 from storage.errors import VersionConflict
 from storage.layout import DatasetFolder
-from storage.versions import Version, current_version, next_number, publish
+from storage.publishing import publish
+from storage.versions import Version, current_version, next_number
 folder, me = DatasetFolder(Path(sys.argv[1])), sys.argv[2]
 draft = msgspec.json.decode(Path(sys.argv[3]).read_bytes(), type=Version)
 print("ready", flush=True)
