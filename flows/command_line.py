@@ -17,6 +17,7 @@ from flows.command_options import Fast, FastBudget, Json, Slow, reported_errors
 from flows.integrity_commands import add_integrity_commands
 from flows.lines import say
 from flows.staging_commands import add_staging_commands
+from flows.word_commands import add_word_commands
 
 # Set before Prefect is imported: a person at the terminal wants the bar, not the engine's log, and no telemetry.
 os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
@@ -55,6 +56,9 @@ def prepare(
     seed: Annotated[int, typer.Option(help="Seed of the shuffle")] = 0,
     limit: Annotated[int | None, typer.Option(help="Take so many images, the first of the shuffle")] = None,
     manifest: Annotated[Path | None, typer.Option(help="Text file with the classes or images to take")] = None,
+    require_vector: Annotated[
+        str | None, typer.Option(help="Set classes aside that have no vector in these word maps, e.g. words")
+    ] = None,
     labels: Annotated[Path | None, typer.Option(help="Labels of a flat folder: CSV or ILSVRC ground truth")] = None,
     max_refused: Annotated[float, typer.Option(help="Publish nothing if a larger share is refused")] = 0.01,
     split_by: Annotated[str, typer.Option(help="Hold out by source (image) or by class")] = "source",
@@ -89,6 +93,7 @@ def prepare(
                 "seed": seed,
                 "limit": limit,
                 "manifest": manifest,
+                "require_vector": require_vector,
                 "labels": labels,
                 "max_refused": max_refused,
                 "split_by": split_by,
@@ -183,6 +188,7 @@ def demo(
 
 add_integrity_commands(app)
 add_staging_commands(app)
+add_word_commands(app)
 
 
 def main() -> None:

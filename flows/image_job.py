@@ -43,6 +43,9 @@ class ImageJob(BaseModel):
     interpolation: Literal["bilinear", "bicubic", "lanczos"] = "bilinear"
     labels: Annotated[Path | None, Field(description="Labels of a flat folder: CSV or ILSVRC ground truth")] = None
     manifest: Annotated[Path | None, Field(description="Text file with the classes or images to take")] = None
+    require_vector: Annotated[
+        str | None, Field(description="Dataset of word maps; classes without a vector there are set aside")
+    ] = None
     limit: Annotated[int | None, Field(ge=1, description="Take so many images, the first of the shuffle")] = None
     seed: Annotated[int, Field(ge=0, lt=2**63, description="Seed of the shuffle")] = 0
     workers: Annotated[int, Field(default_factory=default_workers, ge=1, description="Processes")]
@@ -103,4 +106,6 @@ class ImageJob(BaseModel):
             split=SplitRule(self.split_by, self.valid, self.test),
             libraries=libraries,
         )
-        return PlanSettings(parameters, self.seed, self.rows_per_shard, fingerprint([self.limit, manifest]))
+        # Plans that were made before there were words keep their selection.
+        selection = [self.limit, manifest, *([self.require_vector] if self.require_vector else [])]
+        return PlanSettings(parameters, self.seed, self.rows_per_shard, fingerprint(selection))

@@ -22,7 +22,7 @@ from storage.scratch import scratch_folder
 from storage.space import reserved
 from storage.spares import ensure_spare
 from storage.versions import Version, current_version
-from tasks.images import Lot, build_lot, list_images, plan_images, publish_version, stage_version
+from tasks.images import Lot, build_lot, list_images, plan_images, publish_version, require_vectors, stage_version
 from tasks.ops.decode import COLOUR_POLICY
 from tasks.ops.former_version import former_of, is_whole
 from tasks.ops.pixel_libraries import pixel_libraries
@@ -30,7 +30,7 @@ from tasks.ops.planning import Former, needed_bytes, predecessors, same_listing
 from tasks.ops.prepare_report import BuildFigures
 from tasks.ops.publication import card_of
 from tasks.ops.refusal_report import Refusals, refusals_of
-from tasks.ops.selection import read_manifest
+from tasks.ops.selection import read_manifest, sampled
 from tasks.ops.shard_building import ShardJob
 from tasks.ops.shard_jobs import shard_jobs
 from tasks.progress import ImageProgress
@@ -52,6 +52,8 @@ class Outcome:
     refusals: Refusals
     figures: BuildFigures
     card: Path
+    set_aside: tuple[str, ...]
+    """The classes that were left out for lack of a word vector."""
 
 
 @flow(name="prepare-images")
@@ -69,10 +71,10 @@ def prepare_images(job: ImageJob) -> Outcome:
         settings = job.plan_settings(manifest, colour_policy=COLOUR_POLICY, libraries=pixel_libraries())
         # Before the listing: what another run publishes while this one lists is newer than what it finds.
         current = current_version(folder)
-        listing = list_images(source, manifest=manifest, limit=job.limit, seed=job.seed)
+        listing, set_aside = chosen_images(job, source, manifest)
         former = former_of(folder, current, settings)
         if current and former and same_listing(listing, former) and is_whole(folder, current):
-            return unchanged(job, folder, former.plan, current, scratch)
+            return unchanged(job, folder, former.plan, current, set_aside, scratch)
         plan, shuffled = plan_images(folder, listing, former, source=source, settings=settings)
         figures = build_missing(job, folder, plan, shuffled, former, scratch)
         published = publish_version(
@@ -83,13 +85,24 @@ def prepare_images(job: ImageJob) -> Outcome:
             built_on=current.number if current else None,
             max_refused=job.max_refused,
             figures=figures,
+            set_aside=set_aside,
         )
         version, card = published.version, card_of(folder, published.version)
         logger.info("version %d: %d stored, %d refused", version.number, version.stored, version.refused)
         stage_for_reading(job, version)
         report_version(job.dataset, card, published.refusals)
     status = "published" if published.is_new else "unchanged"
-    return Outcome(status, job.dataset, version, published.refusals, figures, card)
+    return Outcome(status, job.dataset, version, published.refusals, figures, card, set_aside)
+
+
+def chosen_images(
+    job: ImageJob, source: SourceTree, manifest: tuple[str, ...] | None
+) -> tuple[pa.Table, tuple[str, ...]]:
+    """Return the listing of the images that the job takes, and the classes that it sets aside."""
+    listing, set_aside = list_images(source, manifest=manifest), ()
+    if job.require_vector:
+        listing, set_aside = require_vectors(job.tiers, listing, job.require_vector)
+    return (listing if job.limit is None else sampled(listing, job.limit, seed=job.seed)), set_aside
 
 
 def open_dataset(job: ImageJob) -> DatasetFolder:
@@ -152,11 +165,13 @@ def lots_of(jobs: Iterator[ShardJob], *, images: int) -> Iterator[Lot]:
         yield Lot(f"{number:04d}", tuple(lot))
 
 
-def unchanged(job: ImageJob, folder: DatasetFolder, plan: Plan, current: Version, scratch: Path) -> Outcome:
+def unchanged(
+    job: ImageJob, folder: DatasetFolder, plan: Plan, current: Version, set_aside: tuple[str, ...], scratch: Path
+) -> Outcome:
     """Return the outcome of a run that found nothing to build; a spare or copies that are missing are made."""
     logger.info("nothing to do, version %d holds these images", current.number)
     refusals = refusals_of(folder, plan, report=folder.objects / current.report.name)
     ensure_spare(folder, current, scratch)
     stage_for_reading(job, current)
     nothing = BuildFigures(0, 0.0, 0.0)
-    return Outcome("unchanged", plan.dataset, current, refusals, nothing, card_of(folder, current))
+    return Outcome("unchanged", plan.dataset, current, refusals, nothing, card_of(folder, current), set_aside)

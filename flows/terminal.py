@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from flows.prepare_images import Outcome
 
 
+SHOWN_NAMES = 10
+
+
 def print_outcome(outcome: Outcome, tiers: Tiers, *, as_json: bool) -> None:
     """Tell how a `prepare` run ended and where its arrays are."""
     if as_json:
@@ -53,7 +56,16 @@ def outcome_lines(outcome: Outcome, tiers: Tiers) -> list[str]:
         lines.append(
             f"speed     {figures.images_per_second:,.0f} images/s, {figures.cpu_ms_per_image:.2f} CPU ms per image"
         )
+    if outcome.set_aside:
+        named = some_of(outcome.set_aside)
+        lines.append(f"set aside {len(outcome.set_aside):,} classes without a word vector: {named}")
     return lines + refused_lines(outcome.refusals)
+
+
+def some_of(names: tuple[str, ...]) -> str:
+    """Return the first of many names, and how many more there are."""
+    more = f" and {len(names) - SHOWN_NAMES:,} more" if len(names) > SHOWN_NAMES else ""
+    return ", ".join(names[:SHOWN_NAMES]) + more
 
 
 def refused_lines(refusals: Refusals) -> list[str]:
@@ -87,6 +99,7 @@ def outcome_facts(outcome: Outcome, tiers: Tiers) -> dict[str, Any]:
         "stored": version.stored,
         "refused": version.refused,
         "reasons": outcome.refusals.by_reason,
+        "set_aside": outcome.set_aside,
         "bytes": version.bytes,
         "shards": len(version.shards),
         "built_images": outcome.figures.images,
@@ -144,7 +157,7 @@ def _status_row(status: DatasetStatus) -> tuple[str, ...]:
         f"{status.current or '-'} of {len(status.versions)}",
         f"{status.stored:,}",
         f"{status.refused:,}",
-        ", ".join(map(str, status.sides)),
+        ", ".join(map(str, status.sides)) or "-",
         status.array_format,
         f"{status.bytes / 1e6:,.1f}",
         f"{status.staged_bytes / 1e6:,.1f}",

@@ -12,16 +12,17 @@ from prefect.cache_policies import NO_CACHE
 
 from storage.layout import DatasetFolder
 from storage.plans import Plan, PlanSettings, SourceTree, write_plan
+from storage.publishing import AnyVersion
 from storage.receipts import Receipt
 from storage.staging import stage
 from storage.tiers import Tiers
-from storage.versions import Version
+from storage.word_maps import open_word_maps
 from tasks.ops.labels_file import read_labels
 from tasks.ops.listing import flat_stems, list_class_folders, list_flat_folder
 from tasks.ops.planning import Former, make_plan
 from tasks.ops.prepare_report import BuildFigures
 from tasks.ops.publication import Published, publish_plan
-from tasks.ops.selection import chosen, sampled
+from tasks.ops.selection import chosen, with_vectors
 from tasks.ops.shard_building import ShardJob
 from tasks.ops.shard_pool import build_shards
 
@@ -42,16 +43,24 @@ class Lot:
 
 
 @task(name="list-images", cache_policy=NO_CACHE)
-def list_images(source: SourceTree, *, manifest: tuple[str, ...] | None, limit: int | None, seed: int) -> pa.Table:
-    """Return the listing of the inputs that the job takes, sorted by name."""
+def list_images(source: SourceTree, *, manifest: tuple[str, ...] | None) -> pa.Table:
+    """Return the listing of the inputs, of those in the manifest if there is one, sorted by name."""
     root = Path(source.root)
     if source.labels is None:
         listing = list_class_folders(root)
     else:
         listing = list_flat_folder(root, read_labels(Path(source.labels), flat_stems(root)))
-    if manifest is not None:
-        listing = chosen(listing, manifest)
-    return listing if limit is None else sampled(listing, limit, seed=seed)
+    return listing if manifest is None else chosen(listing, manifest)
+
+
+@task(name="require-vectors", cache_policy=NO_CACHE)
+def require_vectors(tiers: Tiers, listing: pa.Table, words: str) -> tuple[pa.Table, tuple[str, ...]]:
+    """Return the inputs whose class has a vector in the word maps `words`, and the classes that are set aside."""
+    with open_word_maps(tiers, words) as maps:
+        kept, set_aside = with_vectors(listing, maps)
+    if set_aside:
+        logger.warning("%d classes without a word vector are set aside: %s", len(set_aside), ", ".join(set_aside[:20]))
+    return kept, set_aside
 
 
 @task(name="plan-images", cache_policy=NO_CACHE)
@@ -89,15 +98,23 @@ def publish_version(
     built_on: int | None,
     max_refused: float,
     figures: BuildFigures,
+    set_aside: tuple[str, ...],
 ) -> Published:
     """Publish what the receipts of `plan` prove; return the version, whether it is new, and the refused."""
     return publish_plan(
-        tiers, plan, shuffled, scratch=scratch, built_on=built_on, max_refused=max_refused, figures=figures
+        tiers,
+        plan,
+        shuffled,
+        scratch=scratch,
+        built_on=built_on,
+        max_refused=max_refused,
+        figures=figures,
+        set_aside=set_aside,
     )
 
 
 @task(name="stage-version", cache_policy=NO_CACHE)
-def stage_version(tiers: Tiers, dataset: str, version: Version) -> int:
+def stage_version(tiers: Tiers, dataset: str, version: AnyVersion) -> int:
     """Copy the objects of a version to the fast root; return the bytes that were copied.
 
     The fast root is a convenience: where it fails, the version stands published all the same.

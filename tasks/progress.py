@@ -9,7 +9,15 @@ from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from storage.receipts import Receipt
 
@@ -87,6 +95,42 @@ class ImageProgress:
 
     def _update_artifact(self) -> None:
         update_progress_artifact(self._artifact, progress=100.0 * self.done / max(self._total, 1))
+
+
+class StepProgress:
+    """Tells how far one long step is, as a share; a context manager. Off a terminal it says a line now and then."""
+
+    def __init__(self, dataset: str, *, console: Console | None = None) -> None:
+        self._dataset = dataset
+        self._console = console or Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("[bold]{task.fields[dataset]}"),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._doing, self._line_at = "", 0.0
+
+    def __enter__(self) -> StepProgress:
+        self._task = self._bar.add_task("", total=1.0, dataset=self._dataset)
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def show(self, doing: str, share: float) -> None:
+        """Show what is being done, and how much of it is done, in [0, 1]."""
+        self._bar.update(self._task, description=doing, completed=share)
+        now = time.monotonic()
+        if not self._console.is_terminal and (doing != self._doing or now - self._line_at >= LINE_SECONDS):
+            self._doing, self._line_at = doing, now
+            self._console.print(f"{self._dataset}: {doing}, {share:.0%} done" if share else f"{self._dataset}: {doing}")
 
 
 def artifact_key(dataset: str) -> str:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from PIL import ImageFont
+
+from tasks.ops.debian_packages import NotFetched, unpack_packages
+from tasks.ops.user_cache import user_cache
 
 FONT_FILE = "NotoColorEmoji.ttf"
 FONT_PIXELS = 109
 """The only size at which FreeType opens this font's bitmaps."""
 PACKAGE = "fonts-noto-color-emoji"
 SYSTEM_FONTS = Path("/usr/share/fonts")
-FETCH_SECONDS = 120
 
 
 class EmojiFontMissing(FileNotFoundError):
@@ -43,13 +43,6 @@ def _cached(cache: Path | None) -> Path:
     return (cache or user_cache(os.environ)) / "fonts" / FONT_FILE
 
 
-def user_cache(environment: Mapping[str, str]) -> Path:
-    """Return imagemill's folder in the user's cache, after the XDG base directory specification."""
-    base = environment.get("XDG_CACHE_HOME", "")
-    # The specification says that a relative path is to be ignored.
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "imagemill"
-
-
 def _is_usable(path: Path) -> bool:
     """Tell whether `path` is a font with bitmaps of the size that Noto Color Emoji has."""
     try:
@@ -73,29 +66,14 @@ def _fetched(target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as folder:
         try:
-            _run(["apt-get", "download", PACKAGE], Path(folder))
-            archive = next(Path(folder).glob("*.deb"))
-            _run(["dpkg-deb", "-x", str(archive), "unpacked"], Path(folder))
-            font = next(Path(folder, "unpacked").rglob(FONT_FILE))
-        except (OSError, subprocess.SubprocessError, StopIteration) as error:
+            font = next(unpack_packages([PACKAGE], Path(folder)).rglob(FONT_FILE))
+        except (NotFetched, StopIteration) as error:
+            why = str(error) or "the package did not hold what was expected"
             raise EmojiFontMissing(
-                f"{FONT_FILE} is not on this machine, and fetching the package {PACKAGE} failed"
-                f" ({_told(error)}). {_remedies()}"
+                f"{FONT_FILE} is not on this machine, and fetching the package {PACKAGE} failed ({why}). {_remedies()}"
             ) from error
         _checked(font).replace(target)
     return target
-
-
-def _run(command: list[str], folder: Path) -> None:
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=FETCH_SECONDS)
-
-
-def _told(error: Exception) -> str:
-    """Return what the failed command wrote last, which says more than its exit status."""
-    written = (error.stderr or "").strip() if isinstance(error, subprocess.CalledProcessError) else ""
-    if isinstance(error, StopIteration):
-        return "the package did not hold what was expected"
-    return written.splitlines()[-1] if written else str(error)
 
 
 def _remedies() -> str:

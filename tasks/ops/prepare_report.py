@@ -18,6 +18,7 @@ from tasks.ops.refusal_report import Refusals
 
 SHOWN_REFUSED = 20
 """Refused images on a card or at the terminal."""
+SHOWN_CLASSES = 20
 
 SHEET_IMAGES, SHEET_COLUMNS, SHEET_THUMBNAIL = 48, 12, 80
 
@@ -48,7 +49,14 @@ def sample_sheet(opened: OpenVersion, *, images: int = SHEET_IMAGES) -> Image.Im
 
 
 def card_markdown(
-    tiers: Tiers, dataset: str, version: Version, refusals: Refusals, figures: BuildFigures, sheet: Image.Image
+    tiers: Tiers,
+    dataset: str,
+    version: Version,
+    refusals: Refusals,
+    figures: BuildFigures,
+    sheet: Image.Image,
+    *,
+    set_aside: tuple[str, ...] = (),
 ) -> str:
     """Return the card of a version as Markdown, its contact sheet embedded."""
     sizes = ", ".join(map(str, version.parameters.sides))
@@ -56,6 +64,7 @@ def card_markdown(
         ("version", f"{version.number} (`{version.identity[:16]}`)"),
         ("stored + refused = listed", f"{version.stored:,} + {version.refused:,} = {version.listed:,}"),
         ("classes", f"{len(version.classes):,}"),
+        *([("classes set aside for lack of a word vector", _set_aside_text(set_aside))] if set_aside else []),
         ("sizes", f"{sizes} px, {version.parameters.array_format}, {version.parameters.fidelity}"),
         ("shards", f"{len(version.shards):,}"),
         ("bytes", f"{version.bytes / 1e6:,.1f} MB"),
@@ -90,6 +99,12 @@ def card_markdown(
             "",
         ]
     )
+
+
+def _set_aside_text(classes: tuple[str, ...]) -> str:
+    named = ", ".join(code_span(name) for name in classes[:SHOWN_CLASSES])
+    more = f" and {len(classes) - SHOWN_CLASSES:,} more" if len(classes) > SHOWN_CLASSES else ""
+    return f"{len(classes):,}: {named}{more}"
 
 
 def _build_text(figures: BuildFigures) -> str:

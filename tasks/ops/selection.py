@@ -1,4 +1,4 @@
-"""Which of the listed inputs a job takes: a manifest of classes or images, and a reproducible sample."""
+"""Which of the listed inputs a job takes: those of a manifest, of classes with a word vector, a sample."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pyarrow.compute as pc
 
 from storage.names import row_ids
 from storage.shuffling import shuffle_keys
+from storage.word_maps import OpenWordMaps
+from tasks.ops.word_mapping import row_in_any_case
 
 
 def read_manifest(path: Path) -> tuple[str, ...]:
@@ -38,6 +40,31 @@ def chosen(listing: pa.Table, entries: tuple[str, ...]) -> pa.Table:
     return listing.filter(
         pc.or_(pc.is_in(listing["class"], value_set=wanted), pc.is_in(listing["name"], value_set=wanted))
     )
+
+
+def with_vectors(listing: pa.Table, maps: OpenWordMaps) -> tuple[pa.Table, tuple[str, ...]]:
+    """Return the inputs whose class has a word vector, and the classes that are set aside for lack of one, sorted.
+
+    A class is the wnid of a noun, or else taken for a word: "golden retriever".
+
+    Raises:
+        ValueError: no class has a vector.
+    """
+    classes = sorted(pc.unique(listing["class"]).to_pylist())
+    lacking = tuple(name for name in classes if not _has_vector(name, maps))
+    if len(lacking) == len(classes):
+        raise ValueError(
+            f"none of the {len(classes)} classes of the source has a vector, {lacking[0]!r:.60} for one; a class "
+            "should be named by its wnid (n02099601) or by a noun"
+        )
+    return listing.filter(pc.invert(pc.is_in(listing["class"], value_set=pa.array(lacking, pa.string())))), lacking
+
+
+def _has_vector(name: str, maps: OpenWordMaps) -> bool:
+    row = maps.nouns.rows.get(name)
+    if row is not None:
+        return bool(maps.nouns.has_vector[row])
+    return row_in_any_case("_".join(name.split()), maps.vectors) is not None
 
 
 def sampled(listing: pa.Table, limit: int, *, seed: int) -> pa.Table:

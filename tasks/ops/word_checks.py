@@ -112,8 +112,8 @@ def sorted_relations(
     """Return the relations that hold, those that don't, and those of which a word is missing."""
     held, broken, missing = [], [], []
     for relation in RELATIONS:
-        rows = [words.get(word) for word in (relation.word, relation.near, relation.far)]
-        if None in rows:
+        rows = [words[word] for word in (relation.word, relation.near, relation.far) if word in words]
+        if len(rows) < 3:
             missing.append(relation)
             continue
         word, near, far = (vectors[[row]] for row in rows)
@@ -161,7 +161,7 @@ def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _drawn(wnids: Sequence[str], generator: np.random.Generator) -> str:
-    return wnids[generator.integers(len(wnids))]
+    return wnids[int(generator.integers(len(wnids)))]
 
 
 def _relation_failures(

@@ -76,9 +76,9 @@ def _placed(plane: NDArray[np.float64]) -> list[tuple[float, float]]:
     """Return the pixel of each point, both directions to the same scale."""
     low, high = plane.min(axis=0), plane.max(axis=0)
     room = np.array([WIDTH - LEGEND - 2 * MARGIN, HEIGHT - 2 * MARGIN])
-    scale = (room / np.maximum(high - low, np.finfo(np.float64).tiny)).min()
-    if not np.isfinite(scale):  # all points are one
-        scale = 0.0
+    span = high - low
+    # In a direction in which nothing varies, any scale will do.
+    scale = min((room[way] / span[way] for way in np.flatnonzero(span > 0)), default=0.0)
     centred = (plane - (low + high) / 2) * scale
     return [(x, y) for x, y in (centred + room / 2 + MARGIN).tolist()]
 

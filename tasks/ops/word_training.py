@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.ops.word_queries import centred, unit_vectors
+
 if TYPE_CHECKING:
     from gensim.models import Word2Vec  # takes two seconds to import, which only training should pay
+    from gensim.models.callbacks import CallbackAny2Vec
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 """gensim would count the words of the text inside, and then learn from the bytes of the file as it is."""
@@ -54,10 +58,13 @@ class TrainedWords:
     vectors: NDArray[np.float32]
 
 
-def train_vectors(corpus: Path, *, settings: TrainingSettings) -> TrainedWords:
+def train_vectors(
+    corpus: Path, *, settings: TrainingSettings, on_epoch: Callable[[int], None] = lambda done: None
+) -> TrainedWords:
     """Learn a vector for each word of `corpus`, which has a sentence per line and words parted by spaces, in UTF-8.
 
     The text is read from disk once per epoch and once more to count; memory holds the words and their vectors.
+    `on_epoch` is told how many epochs are done.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -70,18 +77,13 @@ def train_vectors(corpus: Path, *, settings: TrainingSettings) -> TrainedWords:
         total_examples=model.corpus_count,
         total_words=model.corpus_total_words,
         epochs=settings.epochs,
+        callbacks=[_epoch_counter(on_epoch)],
     )
-    words: list[str] = model.wv.index_to_key
+    # gensim's own types leave open what training has settled.
+    words, vectors = cast("list[str]", model.wv.index_to_key), cast("NDArray[np.float32]", model.wv.vectors)
     counts = np.array([model.wv.get_vecattr(word, "count") for word in words], np.int64)
     order = sorted(range(len(words)), key=lambda place: (-counts[place], words[place]))
-    return TrainedWords([words[place] for place in order], counts[order], centred(model.wv.vectors[order]))
-
-
-def centred(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return rows `(n, d)` of length 1, after their mean was subtracted; a row that equals the mean stays 0."""
-    shifted = vectors - vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
-    lengths = np.linalg.norm(shifted, axis=1, keepdims=True)
-    return shifted / np.where(lengths > 0, lengths, 1)
+    return TrainedWords([words[place] for place in order], counts[order], unit_vectors(centred(vectors[order])))
 
 
 def _model(settings: TrainingSettings) -> Word2Vec:
@@ -120,6 +122,21 @@ def _read_words(model: Word2Vec, corpus: Path, min_count: int) -> None:
             f"{corpus} has {len(model.wv)} words that occur at least {min_count} times, too few to learn from;"
             " one sentence per line is expected, words parted by spaces"
         )
+
+
+def _epoch_counter(on_epoch: Callable[[int], None]) -> CallbackAny2Vec:
+    from gensim.models.callbacks import CallbackAny2Vec
+
+    class EpochCounter(CallbackAny2Vec):
+        """The only form in which gensim tells of an epoch's end."""
+
+        done = 0
+
+        def on_epoch_end(self, model: Word2Vec) -> None:
+            self.done += 1
+            on_epoch(self.done)
+
+    return EpochCounter()
 
 
 def _hashed(text: str) -> int:

@@ -6,6 +6,7 @@ leaves out. So whatever is not complete in one place is copied (36 MB) into an N
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 import zipfile
@@ -13,10 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from storage.durable import remove
+from tasks.ops.debian_packages import NotFetched, unpack_packages
 from tasks.ops.wordnet_files import LEXICOGRAPHER_FILES, PARTS_OF_SPEECH
 from tasks.ops.wordnet_nouns import NOUN_SYNSETS
 
+logger = logging.getLogger(__name__)
+
 DEBIAN = Path("/usr/share/wordnet")
+PACKAGES = ("wordnet-base", "wordnet-sense-index")
 CORPUS = Path("corpora", "wordnet")
 """Where WordNet is in an NLTK data folder, with `.zip` if it is not unpacked."""
 LEXNAMES = "lexnames"
@@ -42,7 +47,7 @@ class _Unusable(ValueError):
 def find_wordnet(
     configured: Path | None = None, *, scratch: Path, download: bool = False, debian: Path = DEBIAN
 ) -> Path:
-    """Return a folder with WordNet 3.0: the configured one, else NLTK's, else Debian's, else (if asked) downloaded.
+    """Return a folder with WordNet 3.0: the configured one, else NLTK's, else Debian's, else (if asked) a download.
 
     `configured` is a folder with WordNet's files, a zip of them, or an NLTK data folder; if it is none of these, no
     other place is tried. What had to be copied stays in `scratch / "nltk_data"`, for the next call.
@@ -63,7 +68,7 @@ def find_wordnet(
     raise WordNetMissing(
         f"there is no WordNet 3.0 here: {'; '.join(refused)}. Either install Debian's packages (apt-get install"
         " wordnet-base wordnet-sense-index), or NLTK's copy (python -m nltk.downloader wordnet), or configure the path"
-        " of a folder that has it"
+        " of a folder that has it (--wordnet), or have either of them downloaded (--download)"
     )
 
 
@@ -75,7 +80,18 @@ def _places(debian: Path, scratch: Path, *, download: bool) -> Iterator[Path]:
         yield from filter(Path.exists, _corpora(Path(folder)))
     yield debian
     if download:
+        # What the packages hold goes by the same way as Debian's own folder does.
+        with tempfile.TemporaryDirectory(prefix="imagemill-wordnet-") as folder:
+            yield from _unpacked(Path(folder))
         yield from filter(Path.exists, _corpora(_downloaded(scratch / "nltk_data")))
+
+
+def _unpacked(folder: Path) -> Iterator[Path]:
+    """Yield where Debian's packages lie once they are fetched, if they can be."""
+    try:
+        yield unpack_packages(PACKAGES, folder) / DEBIAN.relative_to("/")
+    except NotFetched as error:
+        logger.info("Debian's WordNet cannot be fetched: %s", error)
 
 
 def _configured_places(configured: Path) -> Iterator[Path]:

@@ -21,8 +21,9 @@ from storage.datasets import create_dataset
 from storage.layout import DatasetFolder
 from storage.parameters import Parameters
 from storage.plans import Plan, PlanSettings, SourceTree, write_plan
+from storage.publishing import publish
 from storage.tiers import Tiers
-from storage.versions import Version, publish
+from storage.versions import Version
 from tasks.ops.listing import list_class_folders
 from tasks.ops.planning import make_plan
 from tasks.ops.refusal_report import REPORT, report_refused

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.ops.emoji_font import FONT_FILE, PACKAGE, EmojiFontMissing, find_emoji_font, user_cache
+from tasks.ops.emoji_font import FONT_FILE, PACKAGE, EmojiFontMissing, find_emoji_font
 
 
 @pytest.fixture
@@ -121,9 +121,3 @@ def test_a_package_without_the_font_is_an_error(font: Path, tmp_path: Path, no_f
 @pytest.mark.slow  # asks Debian's archive
 def test_debians_own_package_can_be_fetched_without_root(tmp_path: Path, no_fonts: Path):
     assert find_emoji_font(system_fonts=no_fonts, cache=tmp_path).read_bytes()[:4] == b"\x00\x01\x00\x00"
-
-
-def test_the_cache_follows_the_xdg_rules():
-    assert user_cache({"XDG_CACHE_HOME": "/somewhere"}) == Path("/somewhere/imagemill")
-    assert user_cache({"XDG_CACHE_HOME": "relative"}) == Path.home() / ".cache/imagemill"
-    assert user_cache({}) == Path.home() / ".cache/imagemill"

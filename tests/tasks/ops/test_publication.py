@@ -12,10 +12,11 @@ import pytest
 from storage.errors import TooManyRefused, VersionConflict
 from storage.layout import DatasetFolder
 from storage.parameters import Parameters
+from storage.publishing import publish
 from storage.scratch import scratch_folder
 from storage.spares import spare_of
 from storage.verification import verified
-from storage.versions import Version, publish, version_numbers
+from storage.versions import Version, version_numbers
 from tasks.ops.prepare_report import BuildFigures
 from tasks.ops.publication import Published, card_of, publish_plan
 from tests.examples import PARAMETERS

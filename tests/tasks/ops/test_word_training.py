@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.ops.word_training import TrainedWords, TrainingSettings, centred, train_vectors
+from tasks.ops.word_training import TrainedWords, TrainingSettings, train_vectors
 
 ANIMALS = ("dog", "cat", "cow", "hen", "guide_dog", "Küken")
 TOOLS = ("saw", "axe", "file", "drill", "pocket_knife", "Bohrmaschine")
@@ -116,8 +116,3 @@ def test_a_compressed_text_and_a_missing_one_are_refused(tmp_path: Path):
 def test_settings_below_one_are_refused(name: str):
     with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
         TrainingSettings(**{name: 0})
-
-
-def test_a_vector_that_is_the_mean_stays_zero():
-    rows = np.array([[1, 0], [3, 0], [2, 0]], np.float32)
-    np.testing.assert_array_equal(centred(rows), [[-1, 0], [1, 0], [0, 0]])

@@ -123,6 +123,6 @@ def test_every_lemma_of_every_noun_occurs_in_the_corpus_of_wordnet(tmp_path: Pat
         for line in file:
             counts.update(line.split())
     assert 4_000_000 < counts.total() < 5_500_000
-    # With what it is a kind of, in four walks, and in a definition.
-    assert all(counts[each.lemmas[0]] >= 3 for each in real_nouns().values())
     assert all(lemma in counts for each in real_nouns().values() for lemma in each.lemmas)
+    # By one of its lemmas: with what it is a kind of, in four walks, and in a definition.
+    assert all(sum(counts[lemma] for lemma in each.lemmas) >= 6 for each in real_nouns().values())

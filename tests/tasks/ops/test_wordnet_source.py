@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -11,20 +13,26 @@ import nltk.data
 import pytest
 
 from tasks.ops.wordnet_nouns import read_nouns
-from tasks.ops.wordnet_source import FILES, WordNetMissing, find_wordnet
+from tasks.ops.wordnet_source import FILES, PACKAGES, WordNetMissing, find_wordnet
 from tests.tasks.ops.wordnet_examples import DEBIAN, needs_wordnet
 
 pytestmark = needs_wordnet
 
 REMEDIES = (
     r"Either install Debian's packages \(apt-get install wordnet-base wordnet-sense-index\), or NLTK's copy"
-    r" \(python -m nltk\.downloader wordnet\), or configure the path of a folder that has it$"
+    r" \(python -m nltk\.downloader wordnet\), or configure the path of a folder that has it \(--wordnet\), or"
+    r" have either of them downloaded \(--download\)$"
 )
 
 
 @pytest.fixture(autouse=True)
 def nothing_in_nltk_data(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(nltk.data, "path", [])
+
+
+@pytest.fixture
+def no_apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
 
 
 def linked(folder: Path, *, without: str | None = None) -> Path:
@@ -145,6 +153,7 @@ def test_another_version_of_wordnet_is_refused(tmp_path: Path):
         find_wordnet(other, scratch=tmp_path / "scratch")
 
 
+@pytest.mark.usefixtures("no_apt")
 def test_the_download_comes_last_and_only_if_asked_for(zipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     asked: list[str] = []
 
@@ -164,6 +173,7 @@ def test_the_download_comes_last_and_only_if_asked_for(zipped: Path, tmp_path: P
     assert len(read_nouns(found)) == 82_115
 
 
+@pytest.mark.usefixtures("no_apt")
 def test_a_download_that_fails_is_told_beside_the_remedies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def download(package: str, **options: object) -> bool:
         raise ValueError("no route to host")
@@ -171,3 +181,34 @@ def test_a_download_that_fails_is_told_beside_the_remedies(tmp_path: Path, monke
     monkeypatch.setattr(nltk, "download", download)
     with pytest.raises(WordNetMissing, match=rf"the download failed \(no route to host\)\. {REMEDIES}"):
         find_wordnet(scratch=tmp_path / "scratch", debian=tmp_path / "debian", download=True)
+
+
+def test_debians_packages_are_unpacked_without_root_where_that_was_asked_for(
+    complete: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    archives = [packaged(complete, tmp_path / name, name=name) for name in PACKAGES]
+    apt = tmp_path / "bin" / "apt-get"
+    apt.parent.mkdir()
+    apt.write_text(f'#!/bin/sh\ntest "$*" = "download {" ".join(PACKAGES)}" && cp {" ".join(map(str, archives))} .\n')
+    apt.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{apt.parent}{os.pathsep}{os.environ['PATH']}")
+    found = find_wordnet(scratch=tmp_path / "scratch", debian=tmp_path / "debian", download=True)
+    assert found.is_relative_to(tmp_path / "scratch")
+    assert len(read_nouns(found)) == 82_115
+
+
+def packaged(wordnet: Path, folder: Path, *, name: str) -> Path:
+    """A real Debian package: the sense index in one, all the rest in the other, as Debian has it."""
+    place = folder / "package" / DEBIAN.relative_to("/")
+    place.mkdir(parents=True)
+    in_index = name == "wordnet-sense-index"
+    for file in (file for file in FILES if file.startswith("index.sense") == in_index):
+        shutil.copyfile(wordnet / file, place / file)
+    control = folder / "package" / "DEBIAN" / "control"
+    control.parent.mkdir()
+    control.write_text(
+        f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: Nobody <nobody@example.org>\nDescription: test\n"
+    )
+    archive = folder / f"{name}_1_all.deb"
+    subprocess.run(["dpkg-deb", "-Znone", "--build", folder / "package", archive], check=True, capture_output=True)
+    return archive
