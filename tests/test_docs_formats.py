@@ -22,9 +22,11 @@ from flows.exit_codes import exit_code_of
 from flows.image_job import ImageJob
 from flows.prepare_images import prepare_images
 from flows.run_log import failure_facts
-from storage.datasets import DatasetMark
+from storage.bundles import Bundle, BundleFile, FileReceipt
+from storage.datasets import DatasetMark, create_dataset
 from storage.errors import DamagedDataset, UnreadableRecord
 from storage.layout import DatasetFolder
+from storage.objects import store_object
 from storage.parameters import Parameters
 from storage.plans import (
     LISTING_SCHEMA,
@@ -41,6 +43,13 @@ from storage.records import read_record
 from storage.refused import Refused
 from storage.row_tables import ROWS_SCHEMA
 from storage.versions import Version, VersionShard
+from storage.word_maps import MAP_SCHEMA, WORDS
+from storage.word_vectors import create_word_vectors, open_word_vectors
+from tasks.ops.word_checks import Thresholds, check_vectors
+from tasks.ops.word_mapping import noun_map
+from tasks.ops.wordnet_nouns import Noun
+from tasks.ops.words_publication import WordRequest, publish_words
+from tasks.ops.words_report import WordMaps
 from tests.oracles.conversions import largest_difference
 from tests.oracles.published_rows import expected_square
 
@@ -293,6 +302,9 @@ RECORDS = {
     ("receipt", "field of one of `refused`"): Refused,
     ("version", "field"): Version,
     ("version", "field of one of `shards`"): VersionShard,
+    ("bundle", "field"): Bundle,
+    ("bundle", "field of one of `files`"): BundleFile,
+    ("file-receipt", "field"): FileReceipt,
 }
 
 
@@ -323,12 +335,28 @@ def test_the_page_names_every_field_of_every_record_in_order():
 
 
 def test_the_page_names_every_column_of_every_table_with_its_type():
-    listing, shuffled, rows = (
+    listing, shuffled, rows, maps = (
         [(row[0].strip("`"), row[1]) for row in rows] for _, title, rows in tables_of_page() if title == "column"
     )
     assert listing == [(field.name, str(field.type)) for field in LISTING_SCHEMA]
     assert listing + shuffled == [(field.name, str(field.type)) for field in SHUFFLED_SCHEMA]
     assert rows == [(field.name, str(field.type)) for field in ROWS_SCHEMA]
+    assert maps == [(field.name, str(field.type)) for field in MAP_SCHEMA]
+
+
+def test_the_snippet_for_words_finds_the_nearest_nouns(tmp_path: Path):
+    spelled = {"n00000001": "thing", "n01440764": "tench", "n01443537": "goldfish", "n04487081": "trolleybus"}
+    nouns = {wnid: Noun(wnid, (word,), ("n00000001",) * (word != "thing"), "") for wnid, word in spelled.items()}
+    folder = create_dataset(tmp_path, "words", kind=WORDS)
+    with create_word_vectors(folder.tmp / "vectors", dimensions=2) as writer:
+        writer.append(list(spelled.values()), np.array([[-3, -1], [2, 0], [3, 1], [-1, 1]], np.float32))
+    stored = store_object(folder, folder.tmp / "vectors", prefix="vectors", suffix=".words")
+    words = open_word_vectors(folder.objects / stored.name)
+    maps = WordMaps(noun_map(nouns, words), {}, words)
+    checked = check_vectors(maps.nouns.vectors, words={}, synsets={}, nouns=nouns, thresholds=Thresholds())
+    request = WordRequest("0" * 64, (), (), is_circular=False)
+    publish_words(folder, BundleFile("vectors", stored, is_spared=False), maps, checked, request, scratch=folder.tmp)
+    assert ran("words", tmp_path)["nearest"] == ["n01440764", "n01443537", "n04487081", "n00000001"]
 
 
 def test_the_page_names_every_key_of_a_failure_and_its_facts(tmp_path: Path):
