@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -28,7 +29,7 @@ from storage.word_vector_files import (
 
 
 class WordVectorWriter:
-    """Appends words with their vectors. In memory it keeps 8 bytes for each word, and at most 32 while it finishes."""
+    """Appends words with their vectors. In memory it keeps 8 bytes for each word, and at most 24 while it finishes."""
 
     def __init__(self, folder: Path, dimensions: int, resources: ExitStack) -> None:
         self.folder, self.dimensions = folder, dimensions
@@ -79,18 +80,21 @@ class WordVectorWriter:
             self._counts.append(counts)
 
     def _append_words(self, words: Sequence[str]) -> None:
-        contents = _contents(words)
-        lengths = np.fromiter(map(len, contents), np.int64, len(contents))
+        content = _lines(words)
+        ends = np.flatnonzero(np.frombuffer(content, np.uint8) == ord(LINE_FEED))
+        lengths = np.diff(ends, prepend=-1) - 1
         if lengths.max() > MOST_WORD_BYTES:
             longest = words[int(lengths.argmax())]
             raise ValueError(
                 f"a word may take {MOST_WORD_BYTES:,} bytes, and {longest[:40]!r}… takes {lengths.max():,}"
             )
-        self._exact.append(_crcs(contents))
-        self._lower.append(_crcs(_lowered(words, contents)))
-        self._words.write(LINE_FEED.join(contents) + LINE_FEED)
-        self._ends.append(self._bytes + np.cumsum(lengths + 1) - 1)
-        self._bytes += int(lengths.sum()) + len(contents)
+        contents = content.split(LINE_FEED)[:-1]
+        crcs = np.fromiter(map(crc32, contents), np.uint32, len(contents))
+        self._exact.append(crcs)
+        self._lower.append(_crcs_of_lower(crcs, words, content, ends))
+        self._words.write(content)
+        self._ends.append(self._bytes + ends)
+        self._bytes += len(content)
 
     def _array(self, name: str, dtype: str, row_shape: tuple[int, ...] = ()) -> NpyWriter:
         writer = NpyWriter(self.folder / name, dtype, row_shape)
@@ -100,45 +104,64 @@ class WordVectorWriter:
     def finish(self) -> None:
         """Write the index; `create_word_vectors` calls it at the end."""
         for name, crcs in ((EXACT, self._exact), (LOWER, self._lower)):
-            # One number of CRC and row sorts by both.
-            keys = np.concatenate([np.empty(0, np.uint32), *crcs]).astype(np.uint64)
+            # One number of a row and, in its upper half, a CRC sorts by both.
+            keys = np.empty(self._rows, "<u8")
+            halves = keys.view("<u4").reshape(-1, 2)
+            halves[:, 0] = np.arange(self._rows, dtype=np.uint32)
+            halves[:, 1] = np.concatenate([np.empty(0, np.uint32), *crcs])
             crcs.clear()
-            keys <<= np.uint64(32)
-            keys |= np.arange(len(keys), dtype=np.uint32)
             keys.sort()
             table = self._array(name, "<u4", (self._rows,))
-            table.append((keys >> np.uint64(32)).astype(np.uint32)[None])
-            table.append(keys.astype(np.uint32)[None])
+            table.append(halves[None, :, 1])
+            table.append(halves[None, :, 0])
             table.finish()
         for array in (self._vectors, self._ends, self._counts):
             if array is not None:
                 array.finish()
 
 
-def _contents(words: Sequence[str]) -> list[bytes]:
-    """Return the bytes of each word.
+def _lines(words: Sequence[str]) -> bytes:
+    """Return the bytes of all words, each ended by a line feed.
 
     Raises:
         ValueError: a word holds a line feed or stands for no bytes.
     """
     # Joined, all are encoded at once.
-    content = encoded("\n".join(words))
-    contents = [] if content is None else content.split(LINE_FEED)
-    if len(contents) != len(words):
+    content = encoded("\n".join([*words, ""]))
+    if content is None or content.count(LINE_FEED) != len(words):
         bad = next(word for word in words if "\n" in word or encoded(word) is None)
         raise ValueError(f"a word may hold no line feed and no lone surrogate that stands for no byte, as {bad!r} does")
-    return contents
+    return content
 
 
-def _lowered(words: Sequence[str], contents: list[bytes]) -> list[bytes]:
-    """Return the bytes of each word in lower case."""
-    # The lower case of ASCII is cheap, that of all other letters is not, and few words have any.
-    lowered = LINE_FEED.join(contents).lower().split(LINE_FEED)
-    for place, word in enumerate(words):
-        if not word.isascii():
-            lowered[place] = word.lower().encode("utf-8", "surrogateescape")
+def _crcs_of_lower(
+    crcs: NDArray[np.uint32], words: Sequence[str], content: bytes, ends: NDArray[np.int64]
+) -> NDArray[np.uint32]:
+    """Return the CRC of each word in lower case, from the CRC of the word as it is spelled.
+
+    The words are the lines of `content`, whose line feeds stand at `ends`.
+    """
+    letters = np.frombuffer(content, np.uint8)
+    capitals = np.flatnonzero((letters >= ord("A")) & (letters <= ord("Z")))
+    rows = np.searchsorted(ends, capitals)
+    lowered = crcs.copy()
+    np.bitwise_xor.at(lowered, rows, _changes()[ends[rows] - 1 - capitals])
+    # In other alphabets a letter's lower case may depend on what is around it, but few words have any.
+    for row in map(int, np.unique(np.searchsorted(ends, np.flatnonzero(letters > 127)))):
+        lowered[row] = crc32(words[row].lower().encode("utf-8", "surrogateescape"))
     return lowered
 
 
-def _crcs(contents: list[bytes]) -> NDArray[np.uint32]:
-    return np.fromiter(map(crc32, contents), np.uint32, len(contents))
+@cache
+def _changes() -> NDArray[np.uint32]:
+    """Return what turns the CRC of a word into that of the word with one ASCII capital made small, by exclusive or.
+
+    CRC-32 is linear: that depends neither on the word nor on the letter, only on how many bytes follow the letter,
+    which are 0 for the first number. Where there are several capitals, their changes add up.
+    """
+    changes: list[int] = []
+    flipped, same = crc32(b"\x20"), crc32(b"\0")
+    for _ in range(MOST_WORD_BYTES):
+        changes.append(flipped ^ same)
+        flipped, same = crc32(b"\0", flipped), crc32(b"\0", same)
+    return np.array(changes, np.uint32)

@@ -36,31 +36,27 @@ def binary_blocks(stream: Stream, *, count: int, dimensions: int, offset: int) -
             heads.pop()
         if not heads:
             _no_record(stream, done, offset, bytes(view[:filled]), vector_bytes)
-        lengths = np.fromiter(map(len, heads), np.int64, len(heads))
-        starts = np.cumsum(lengths) + np.arange(len(heads)) * vector_bytes
+        together = b"".join(heads)
+        # The only space of a head is its last byte.
+        ends = np.flatnonzero(np.frombuffer(together, np.uint8) == ord(" ")) + 1
+        lengths = np.diff(ends, prepend=0)
+        starts = ends + np.arange(len(heads)) * vector_bytes
         offsets = offset + starts - lengths
         if lengths.max() > MOST_WORD_BYTES:
             _bad_word(heads, done, offsets)
-        words = _words(heads, done, offsets)
+        if b"\n" in together:
+            if _LINE_BREAK_INSIDE.search(together):
+                _bad_word(heads, done, offsets)
+            together = together.replace(b"\n", b"")
+        # No word holds the space that ends it, so all are decoded at once.
+        words = together.decode("utf-8", "surrogateescape").split(" ")
+        words.pop()
         yield (words, windows[starts].view("<f4").reshape(-1, dimensions)), offsets
         end = int(starts[-1]) + vector_bytes
         kept = filled - end
         view[:kept] = view[end:filled]
         done, offset = done + len(heads), offset + end
     stream.require_end(count, offset, bytes(view[:kept]))
-
-
-def _words(heads: list[bytes], done: int, offsets: NDArray[np.int64]) -> list[str]:
-    """Return the words of records whose heads are each a word and a space, line breaks before it left out."""
-    together = b"".join(heads)
-    if b"\n" in together:
-        if _LINE_BREAK_INSIDE.search(together):
-            _bad_word(heads, done, offsets)
-        together = together.replace(b"\n", b"")
-    # No word holds the space that ends it, so all are decoded at once.
-    words = together.decode("utf-8", "surrogateescape").split(" ")
-    words.pop()
-    return words
 
 
 def _bad_word(heads: list[bytes], done: int, offsets: NDArray[np.int64]) -> NoReturn:

@@ -112,12 +112,10 @@ def _finite(blocks: Iterator[PlacedBlock]) -> Iterator[WordBlock]:
     """Hand on blocks whose numbers are all finite; where their records begin is for the error only."""
     done = 0
     for (words, vectors), offsets in blocks:
-        with np.errstate(all="ignore"):
-            # One number that is not finite makes the sum so; huge ones may overflow to the same.
-            doubtful = np.flatnonzero(~np.isfinite(vectors.sum(axis=1)))
-        for one in doubtful:
-            if not np.isfinite(vectors[one]).all():
-                found = f"{vectors[one][~np.isfinite(vectors[one])][0]} in the vector of {words[one]!r}"
-                raise Malformed(done + int(one), int(offsets[one]), expected="finite numbers", found=found)
+        finite = np.isfinite(vectors)
+        if not finite.all():
+            bad = int(finite.all(axis=1).argmin())
+            found = f"{vectors[bad][~finite[bad]][0]} in the vector of {words[bad]!r}"
+            raise Malformed(done + bad, int(offsets[bad]), expected="finite numbers", found=found)
         yield words, vectors
         done += len(words)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from storage.word_vector_files import COUNTS, ENDS, EXACT, LOWER, MOST_WORD_BYTES, VECTORS, WORDS
 from storage.word_vector_writer import WordVectorWriter
@@ -26,6 +30,16 @@ def test_numpy_alone_reads_every_file(tmp_path: Path):
     for table in (read[EXACT], read[LOWER]):
         assert sorted(table[1].tolist()) == [0, 1, 2, 3]
         assert table[0].tolist() == sorted(table[0].tolist())
+
+
+@given(st.lists(st.text(st.sampled_from("aAzZ@[`{_éÉΣ"), max_size=9), min_size=1, max_size=9), st.integers(1, 9))
+def test_both_tables_hold_the_checksum_of_every_word_as_zlib_has_it(words: list[str], per_block: int):
+    words = [*words, "B" * MOST_WORD_BYTES, "Z" + "a" * (MOST_WORD_BYTES - 1)]
+    with tempfile.TemporaryDirectory() as folder:
+        stored(Path(folder) / "words", words, per_block=per_block)
+        exact, lower = (np.load(Path(folder) / "words" / name) for name in (EXACT, LOWER))
+    for table, kept in ((exact, words), (lower, [word.lower() for word in words])):
+        assert sorted(table.T[:, ::-1].tolist()) == [[row, crc32(word.encode())] for row, word in enumerate(kept)]
 
 
 def test_the_same_words_make_the_same_bytes_in_whatever_blocks_they_come(tmp_path: Path):

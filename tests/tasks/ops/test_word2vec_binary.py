@@ -30,6 +30,17 @@ def test_the_record_that_is_cut_off_is_named_with_its_byte_and_what_is_left_of_i
         read(path)
 
 
+@pytest.mark.parametrize("number", [np.nan, -np.nan, np.inf, -np.inf])
+def test_a_number_that_is_not_finite_is_named_wherever_it_stands(number: float, tmp_path: Path):
+    for row, column in np.ndindex(2, 3):
+        vectors = random_vectors(2, 3)
+        vectors[row, column] = number
+        place = f"record {row + 1} of 2, at byte {4 + 16 * row}"
+        said = f"{place}: expected finite numbers, found {number} in the vector of '{('dog', 'cat')[row]}'"
+        with pytest.raises(ValueError, match=said):
+            read(written(tmp_path, binary([b"dog", b"cat"], vectors)))
+
+
 def test_huge_numbers_are_read(tmp_path: Path):
     huge = np.array([[3e38, 3e38, 3e38], [-3e38, -3e38, 1]], np.float32)
     np.testing.assert_array_equal(read(written(tmp_path, binary([b"a", b"b"], huge)))[1], huge)
