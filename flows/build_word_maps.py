@@ -11,14 +11,14 @@ from prefect import flow
 
 from flows.run_log import run_log
 from flows.word_job import WordJob
-from storage.bundles import Bundle, current_bundle, is_whole_object
+from storage.bundles import Bundle, current_bundle, has_file_receipt, is_whole_object
 from storage.datasets import create_dataset
 from storage.errors import named_disk_errors
 from storage.layout import DatasetFolder
 from storage.locking import dataset_lock
 from storage.records import fingerprint
 from storage.scratch import scratch_folder
-from storage.spares import ensure_spare
+from storage.spares import ensure_spare, restore_bundle
 from storage.word_maps import WORDS, open_word_maps
 from tasks.images import stage_version
 from tasks.ops.word_checks import Checked
@@ -71,6 +71,8 @@ def build_word_maps(job: WordJob) -> WordOutcome:
         scratch_folder(folder) as scratch,
     ):
         current = current_bundle(folder)
+        if current:
+            restore_bundle(folder, current, scratch)
         if current and current.request == request.digest and is_whole(folder, current):
             logger.info("nothing to do, version %d holds these maps", current.number)
             ensure_spare(folder, current, scratch)
@@ -95,8 +97,10 @@ def request_of(job: WordJob, known: KnownOrigin, wordnet: Path, classes: dict[st
 
 
 def is_whole(folder: DatasetFolder, version: Bundle) -> bool:
-    """Tell whether all files of a version are there, byte for byte: what is damaged is made again."""
-    return all(is_whole_object(folder, stored) for stored in version.objects)
+    """Tell whether receipts and files of a version are there, byte for byte: what is damaged is made again."""
+    return all(has_file_receipt(folder, key) for key in version.receipts) and all(
+        is_whole_object(folder, stored) for stored in version.objects
+    )
 
 
 def outcome_of(

@@ -9,7 +9,7 @@ from storage.digests import object_digest
 from storage.errors import DamagedDataset, UnknownDataset
 from storage.layout import DatasetFolder
 from storage.receipts import StoredObject, is_present
-from storage.records import fingerprint, read_record, write_record
+from storage.records import fingerprint, read_record, record_kind, write_record
 from storage.versions import VersionShard, highest_valid, missing_version
 
 logger = logging.getLogger(__name__)
@@ -61,13 +61,13 @@ class Bundle:
 
     @property
     def objects(self) -> list[StoredObject]:
-        """Return every object that this version needs."""
-        return [*(file.stored for file in self.files), self.card]
+        """Return every object that this version needs, once: equal files are one object."""
+        return list(dict.fromkeys([*(file.stored for file in self.files), self.card]))
 
     @property
     def companions(self) -> list[StoredObject]:
         """Return the objects that its spare copy holds."""
-        return [*(file.stored for file in self.files if file.is_spared), self.card]
+        return list(dict.fromkeys([*(file.stored for file in self.files if file.is_spared), self.card]))
 
     @property
     def bytes(self) -> int:
@@ -101,11 +101,13 @@ def read_bundle(folder: DatasetFolder, number: int) -> Bundle:
     """Read one version.
 
     Raises:
-        UnknownDataset: there is no version of that number.
+        UnknownDataset: there is no version of that number, or it is one of images.
         DamagedDataset: its bytes are not those that were published.
         UnreadableRecord: another version of this code wrote it.
     """
     path = folder.version(number)
+    if record_kind(path) == "version":
+        raise UnknownDataset(f"{folder.path} holds images, and no files such as word maps")
     try:
         bundle = read_record(path, "bundle", Bundle)
     except FileNotFoundError as error:
@@ -145,6 +147,15 @@ def read_file_receipt(folder: DatasetFolder, key: str) -> FileReceipt:
     if receipt.key != key:
         raise DamagedDataset(f"{path} is the receipt of another step", path=path, need=key, have=receipt.key)
     return receipt
+
+
+def has_file_receipt(folder: DatasetFolder, key: str) -> bool:
+    """Tell whether the receipt of the step `key` is there and undamaged; its objects are not looked at."""
+    try:
+        read_file_receipt(folder, key)
+    except (FileNotFoundError, DamagedDataset):
+        return False
+    return True
 
 
 def find_file_receipt(folder: DatasetFolder, key: str) -> FileReceipt | None:

@@ -11,12 +11,13 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
-from storage.bundles import read_file_receipt
+from storage.bundles import Bundle, has_file_receipt, is_whole_object, read_file_receipt
 from storage.datasets import DatasetMark
 from storage.digests import object_digest
-from storage.durable import not_as_written, remove, sync_folder
+from storage.durable import not_as_written, remove, sync_folder, write_durably
 from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
 from storage.objects import restore_object, store_object
@@ -107,6 +108,17 @@ def restored_from_spare(folder: DatasetFolder, stored: StoredObject, scratch: Pa
         if restore_object(folder, built, stored):
             return True
     return False
+
+
+def restore_bundle(folder: DatasetFolder, bundle: Bundle, scratch: Path) -> None:
+    """Put back what a spare holds of the receipts, tables and card of `bundle`, where they are damaged or missing."""
+    for key in bundle.receipts:
+        if not has_file_receipt(folder, key):
+            for content in islice(spared_copies(folder, folder.receipt(key)), 1):
+                write_durably(folder.receipt(key), content)
+    for stored in bundle.companions:
+        if not is_whole_object(folder, stored):
+            restored_from_spare(folder, stored, scratch)
 
 
 def _require_whole(folder: DatasetFolder, version: AnyVersion) -> None:

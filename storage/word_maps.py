@@ -6,6 +6,7 @@ A bundle of the kind "words" has the files `vectors` (a folder, docs/formats.md:
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,8 @@ from storage.pins import Pin
 from storage.receipts import StoredObject
 from storage.tiers import Tiers
 from storage.word_vectors import WordVectors, open_word_vectors
+
+logger = logging.getLogger(__name__)
 
 WORDS = "words"
 """The kind of such a bundle and of its dataset, and the name that a dataset of word maps has by default."""
@@ -150,7 +153,15 @@ class OpenWordMaps:
     @cached_property
     def vectors(self) -> WordVectors:
         """All words that have a vector, not only nouns."""
-        return open_word_vectors(self._path(self.version.file(VECTORS)))
+        stored = self.version.file(VECTORS)
+        path, original = self._path(stored), self._original(stored)
+        try:
+            return open_word_vectors(path)
+        except DamagedDataset as error:
+            if path == original:
+                raise
+            self._tell_of_damaged(path, str(error))
+        return open_word_vectors(original)
 
     def close(self) -> None:
         """Let go of the version."""
@@ -166,15 +177,28 @@ class OpenWordMaps:
 
     def _checked(self, stored: StoredObject) -> Path:
         """Return where a file is, its bytes compared: a copy on the fast root, if it is whole, else the original."""
-        original = self._tiers.authority(self._dataset).objects / stored.name
+        original = self._original(stored)
         for path in dict.fromkeys((self._path(stored), original)):
             if path.is_file() and object_digest(path) == stored.digest:
                 return path
+            if path != original:
+                self._tell_of_damaged(path, "its bytes are not those that were published")
         raise DamagedDataset(
             f"{original} is missing or is not what was published",
             path=original,
             remedy=f"run: imagemill repair {self._dataset}",
         )
+
+    def _tell_of_damaged(self, copy: Path, problem: str) -> None:
+        logger.warning(
+            "the copy %s failed, the slow root is read instead; make it anew with: imagemill stage %s --check (%s)",
+            copy,
+            self._dataset,
+            problem,
+        )
+
+    def _original(self, stored: StoredObject) -> Path:
+        return self._tiers.authority(self._dataset).objects / stored.name
 
     def _path(self, stored: StoredObject) -> Path:
         return self._tiers.resolve(self._dataset, stored, "random")

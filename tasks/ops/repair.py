@@ -125,7 +125,14 @@ def _restored(work: _Work, records: CheckedRecords, damage: Damage) -> bool:
 
 
 def _kind_of(records: CheckedRecords) -> str:
-    return next((version.kind for version in records.versions.values() if isinstance(version, Bundle)), IMAGES)
+    """Return what a dataset holds, from its versions, or from the spares where all records of versions are lost."""
+    for version in records.versions.values():
+        return version.kind if isinstance(version, Bundle) else IMAGES
+    marker = records.folder.marker
+    marks = (
+        record_in(content, "dataset", DatasetMark, path=marker) for content in spared_copies(records.folder, marker)
+    )
+    return next((mark.kind for mark in marks), IMAGES)
 
 
 def _restored_receipt(work: _Work, version: AnyVersion, damage: Damage) -> bool:

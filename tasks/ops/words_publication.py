@@ -55,11 +55,13 @@ def publish_words(
     """
     tables = {NOUNS: maps.nouns} | {f"{CLASSES}{dataset}": found for dataset, found in maps.classes.items()}
     files = (vectors, *(file for name, found in tables.items() for file in _stored_map(folder, name, found, scratch)))
-    current, number = current_bundle(folder), next_number(folder)
+    current, identity = current_bundle(folder), bundle_identity(WORDS, files)
+    # Of content that is there already the same card comes out, should that be what is missing.
+    number = current.number if current and current.identity == identity else next_number(folder)
     draft = Bundle(
         number=number,
         parent=current.number if current else None,
-        identity=bundle_identity(WORDS, files),
+        identity=identity,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         kind=WORDS,
         request=request.digest,
