@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from storage.names import row_ids
 from storage.shuffling import shuffle_keys
 from storage.word_maps import OpenWordMaps
-from tasks.ops.word_mapping import row_in_any_case
+from tasks.ops.word_mapping import named_noun
+from tasks.ops.word_rules import match
 
 
 def read_manifest(path: Path) -> tuple[str, ...]:
@@ -45,7 +46,7 @@ def chosen(listing: pa.Table, entries: tuple[str, ...]) -> pa.Table:
 def with_vectors(listing: pa.Table, maps: OpenWordMaps) -> tuple[pa.Table, tuple[str, ...]]:
     """Return the inputs whose class has a word vector, and the classes that are set aside for lack of one, sorted.
 
-    A class is the wnid of a noun, or else taken for a word: "golden retriever".
+    A class is the wnid of a noun, or else taken for a name, by the rules of class maps: "golden retriever".
 
     Raises:
         ValueError: no class has a vector.
@@ -64,7 +65,7 @@ def _has_vector(name: str, maps: OpenWordMaps) -> bool:
     row = maps.nouns.rows.get(name)
     if row is not None:
         return bool(maps.nouns.has_vector[row])
-    return row_in_any_case("_".join(name.split()), maps.vectors) is not None
+    return match(named_noun(name), maps.vectors, {}) is not None
 
 
 def sampled(listing: pa.Table, limit: int, *, seed: int) -> pa.Table:

@@ -28,7 +28,7 @@ class NearNoun:
 
 @dataclass(frozen=True, slots=True)
 class Nearness:
-    """A word as it is spelled in the vectors, the nouns that it names, and those that are near it."""
+    """A word as it was asked for, with `_` for spaces; the nouns that it names, and those that are near it."""
 
     word: str
     senses: tuple[NearNoun, ...]
@@ -37,7 +37,10 @@ class Nearness:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two words, the cosine of their vectors, and how many nouns are nearer to the first than the second is."""
+    """Two words, the cosine of their vectors, and how many nouns are nearer to the first than the second is.
+
+    Those that the first word itself names do not count.
+    """
 
     first: str
     second: str
@@ -49,15 +52,17 @@ class Comparison:
 def near_word(word: str, nouns: WordMap, vectors: Vectors, *, count: int) -> Nearness:
     """Return the `count` nouns that are nearest to `word`, each name once, and without its own.
 
+    Where the word itself has no vector, that of the first noun that it names stands for it.
+
     Raises:
-        ValueError: the word has no vector; the message has words that may have been meant.
+        ValueError: neither has a vector; the message has words that may have been meant.
     """
     spelled, vector = _looked_up(word, nouns, vectors)
-    own = {row for row, lemmas in enumerate(nouns.lemmas) if spelled.lower() in map(str.lower, lemmas)}
+    own = _rows_named(spelled, nouns)
     found: dict[str, NearNoun] = {}
     for neighbour in nearest(vector, nouns.vectors, count=count + SENSES, leave_out=own):
         found.setdefault(nouns.labels[neighbour.row], _near_noun(nouns, neighbour.row, neighbour.cosine))
-    senses = tuple(_near_noun(nouns, row, cosine(vector, nouns.vectors[row])) for row in sorted(own))
+    senses = tuple(_near_noun(nouns, row, cosine(vector, nouns.vectors[row])) for row in own)
     return Nearness(spelled, senses, tuple(found.values())[:count])
 
 
@@ -69,19 +74,30 @@ def compared(first: str, second: str, nouns: WordMap, vectors: Vectors) -> Compa
     """
     (first_spelled, one), (second_spelled, other) = (_looked_up(word, nouns, vectors) for word in (first, second))
     found = cosine(one, other)
-    # Its own senses and those of the other are at exactly 1 and `found`, give or take a rounding.
-    nearer = int((nouns.vectors @ unit_vectors(one[None])[0] > found + 1e-6).sum())
-    return Comparison(first_spelled, second_spelled, found, nearer, len(nouns))
+    # The other's own senses are at exactly `found`, give or take a rounding.
+    is_nearer = nouns.vectors @ unit_vectors(one[None])[0] > found + 1e-6
+    is_nearer[_rows_named(first_spelled, nouns)] = False
+    return Comparison(first_spelled, second_spelled, found, int(is_nearer.sum()), len(nouns))
 
 
 def _looked_up(word: str, nouns: WordMap, vectors: Vectors) -> tuple[str, NDArray[np.float32]]:
     spelled = "_".join(word.split())
     row = row_in_any_case(spelled, vectors)
-    if row is None:
-        known = list(dict.fromkeys(lemma for lemmas in nouns.lemmas for lemma in lemmas))
+    if row is not None:
+        return spelled, np.asarray(vectors.vectors[row])
+    named = next((row for row in _rows_named(spelled, nouns) if nouns.has_vector[row]), None)
+    if named is None:
+        with_vector = np.flatnonzero(nouns.has_vector).tolist()
+        known = list(dict.fromkeys(lemma for row in with_vector for lemma in nouns.lemmas[row]))
         meant = ", ".join(suggestions(spelled, known)) or "nothing that is like it"
         raise ValueError(f"there is no vector for {word!r}; perhaps you meant: {meant}")
-    return spelled, np.asarray(vectors.vectors[row])
+    return spelled, nouns.vectors[named]
+
+
+def _rows_named(word: str, nouns: WordMap) -> list[int]:
+    """Return the rows of the nouns that have `word` for a lemma, in whatever case."""
+    lowered = word.lower()
+    return [row for row, lemmas in enumerate(nouns.lemmas) if lowered in map(str.lower, lemmas)]
 
 
 def _near_noun(nouns: WordMap, row: int, found: float) -> NearNoun:

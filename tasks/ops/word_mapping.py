@@ -38,7 +38,7 @@ def class_map(classes: Iterable[str], nouns: Mapping[str, Noun], words: Vectors)
 
     A class is the wnid of a noun, as in ImageNet, or else taken for a name: "golden retriever".
     """
-    wanted = {name: nouns.get(name) or _named_noun(name) for name in classes}
+    wanted = {name: nouns.get(name) or named_noun(name) for name in classes}
     return _mapped(wanted, match_all({**nouns, **wanted}, words, wnids=wanted), words)
 
 
@@ -68,7 +68,8 @@ def row_in_any_case(word: str, words: WordRows) -> int | None:
     return words.row_of_lower(word) if row is None else row
 
 
-def _named_noun(name: str) -> Noun:
+def named_noun(name: str) -> Noun:
+    """Return what a class that is no noun of WordNet is matched as: its name is its one lemma."""
     lemma = re.sub(r"\s+", "_", name.strip())
     return Noun(wnid=name, lemmas=(lemma,) if lemma else (), hypernyms=(), gloss="", branch="")
 
