@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,12 @@ from hypothesis import strategies as st
 
 from storage.plans import LISTING_SCHEMA
 from storage.shuffling import shuffle_keys
-from tasks.ops.selection import chosen, read_manifest, sampled
+from storage.tiers import Tiers
+from storage.word_maps import OpenWordMaps, open_word_maps
+from tasks.ops.selection import chosen, read_manifest, sampled, with_vectors
+from tasks.ops.word_mapping import class_map
+from tasks.ops.wordnet_nouns import Noun
+from tests.storage.word_bundles import published_words
 
 MASK = 2**64 - 1
 IDS = st.integers(0, MASK)
@@ -120,3 +126,47 @@ def test_a_larger_sample_holds_the_smaller_one():
 def test_a_limit_that_the_listing_does_not_reach_takes_everything(limit: int):
     table = listing("cat/1.jpg", "cat/2.jpg", "dog/1.jpg")
     assert sampled(table, limit, seed=0).equals(table)
+
+
+# ---- Classes with a word vector
+
+
+@pytest.fixture
+def maps(tmp_path: Path) -> Iterator[OpenWordMaps]:
+    """Maps of n00000010 animal, n00000020 dog and n00000050 cat, with the words the, animal, dog and cat."""
+    tiers = Tiers(tmp_path, tmp_path)
+    published_words(tiers)
+    with open_word_maps(tiers) as opened:
+        yield opened
+
+
+def test_classes_without_a_vector_are_set_aside_and_the_rest_keeps_its_order(maps: OpenWordMaps):
+    names = ("zzz", "n00000050", "Dog", "n99999999", "guide  dog", "the_cat", "zzz dog of zzz", "wild-dog", "unicorn")
+    table = listing(*(f"{name}/{number}.jpg" for name in names for number in (1, 2)))
+    kept, lacking = with_vectors(table, maps)
+    assert lacking == ("n99999999", "unicorn", "zzz")
+    assert kept["name"].to_pylist() == [
+        name for name in table["name"].to_pylist() if not name.startswith(("n9", "unicorn", "zzz/"))
+    ]
+
+
+def test_a_class_is_set_aside_just_when_its_map_has_no_vector_for_it(maps: OpenWordMaps):
+    names = ("dog", "DOG", "d-og", "cat food", "dog in boots", "cat zzz", "zzz dog cat zzz", "n00000020", "zzz", " ")
+    nouns = {
+        wnid: Noun(wnid, (label,), (), "") for wnid, label in zip(maps.nouns.names, maps.nouns.labels, strict=True)
+    }
+    found = class_map(names, nouns, maps.vectors)
+    wanted = {name for name, has_vector in zip(names, found.has_vector, strict=True) if not has_vector}
+    assert set(with_vectors(listing(*(f"{name}/1.jpg" for name in names)), maps)[1]) == wanted
+    assert {"zzz", " "} <= wanted < set(names[3:])
+
+
+def test_all_classes_with_vectors_leave_the_listing_as_it_is(maps: OpenWordMaps):
+    table = listing("dog/1.jpg", "cat/1.jpg")
+    kept, lacking = with_vectors(table, maps)
+    assert (kept.equals(table), lacking) == (True, ())
+
+
+def test_no_class_with_a_vector_is_a_mistake_that_is_explained(maps: OpenWordMaps):
+    with pytest.raises(ValueError, match="none of the 2 classes of the source has a vector, 'class7' for one; a class"):
+        with_vectors(listing("class7/1.jpg", "class8/1.jpg"), maps)
