@@ -48,7 +48,8 @@ MAP_SCHEMA = pa.schema(
 
 `name` is the wnid, or the class as the dataset spells it. `rule` is the rule that found its vector, "no vector" where
 none did (its vector is all zeros then), and `words` those whose vectors were averaged. Where `has_own_vector` is false,
-no vector of its own tells it apart from others, of which `same_vector` names those of the same map.
+no vector of its own tells it apart from others, of which `same_vector` names those of the same map, the first 20 if
+they are more.
 """
 
 

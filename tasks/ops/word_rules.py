@@ -144,6 +144,8 @@ POLICY = (
 BORROWING = frozenset(("head word", "hypernym"))
 """Rules by which a noun gets the vector of another notion."""
 UNMATCHED = "no vector"
+MOST_NAMED = 20
+"""Nouns that are named as having the same vector as another."""
 
 
 def match(noun: Noun, vectors: WordRows, nouns: Nouns, *, policy: tuple[Rule, ...] = POLICY) -> Match | None:
@@ -179,7 +181,8 @@ def without_own_vector(matches: Mapping[str, Match | None]) -> dict[str, tuple[s
     """Return the nouns that no vector tells apart, each with the others of `matches` that have the same.
 
     Those are nouns that average the same rows, such as two senses of one word, and nouns whose vector is borrowed
-    from a head word or a hypernym, even where nobody shares it. Zero-shot evaluation leaves them out.
+    from a head word or a hypernym, even where nobody shares it. Zero-shot evaluation leaves them out. Of many others
+    the first `MOST_NAMED` are given: of a small text's words, one may stand for 80,000 nouns.
     """
     sharing: dict[frozenset[int], list[str]] = defaultdict(list)
     for wnid, found in matches.items():
@@ -191,7 +194,7 @@ def without_own_vector(matches: Mapping[str, Match | None]) -> dict[str, tuple[s
             continue
         same = sharing[frozenset(found.rows)]
         if len(same) > 1 or found.rule in BORROWING:
-            marked[wnid] = tuple(other for other in same if other != wnid)
+            marked[wnid] = tuple(other for other in same[: MOST_NAMED + 1] if other != wnid)[:MOST_NAMED]
     return marked
 
 

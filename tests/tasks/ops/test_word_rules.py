@@ -13,6 +13,7 @@ from storage.word_vectors import WordVectors, create_word_vectors, open_word_vec
 from tasks.ops.word2vec_files import open_word2vec
 from tasks.ops.word_rules import (
     BORROWING,
+    MOST_NAMED,
     POLICY,
     UNMATCHED,
     Match,
@@ -194,6 +195,17 @@ def test_nouns_without_a_vector_of_their_own_are_marked_with_those_that_share_it
         "white animal": ("animal white",),
         "animal white": ("white animal",),
     }
+
+
+def test_of_thousands_that_share_a_vector_each_names_the_first_few_others(known: WordVectors):
+    # All pairs of 80,000 nouns would take 50 GB.
+    nouns = {f"{number:05d}": Synset(f"{number:05d}", (f"zzz{number}", "dog")) for number in range(3_000)}
+    marked = without_own_vector(match_all(nouns, known))
+    first = tuple(list(nouns)[: MOST_NAMED + 1])
+    assert len(marked) == len(nouns)
+    assert marked["00003"] == (*first[:3], *first[4:])
+    assert marked["02999"] == marked["00020"] == first[:MOST_NAMED]
+    assert len({len(others) for others in marked.values()}) == 1
 
 
 # ---- The same among 200,000 phrases in a file of Google's format
