@@ -25,6 +25,7 @@ from storage.versions import version_numbers
 from storage.word_maps import open_word_maps
 from tasks.ops.demo_classes import demo_classes
 from tasks.ops.wordnet_source import FILES
+from tasks.ops.wordnet_taxonomy import Taxonomy
 from tests.faults.bare_prepare import BareJob, prepare
 from tests.faults.tiny_source import add_pictures
 from tests.storage.damaged_files import on_disk
@@ -382,10 +383,8 @@ def test_vectors_are_learnt_from_a_text_of_the_users(prefect_api: str, wordnet: 
     lines = ("the dog and the cat are an animal", "the entity is an object or an abstraction", "a plant is no animal")
     text.write_text("\n".join(lines * 100))
     arguments = ["words", "--corpus", text, "--wordnet", wordnet, "--slow", tmp_path / "slow", "--json"]
-    learning = ["--dimensions", 8, "--epochs", 2]
-    assert "only 0 of 16 relations could be checked" in json.loads(ended(*arguments, *learning).stdout)["error"]
-    lenient = ["--min-relations", 0, "--min-correlation", -1]
-    facts = json.loads(ended(*arguments, *learning, *lenient).stdout)
+    lenient = ["--dimensions", 8, "--epochs", 2, "--min-relations", 0, "--min-correlation", -1]
+    facts = json.loads(ended(*arguments, *lenient).stdout)
     assert facts["status"] == "published"
     assert sum(facts["coverage"]["nouns"].values()) == NOUNS
     card = Path(facts["card"]).read_text(encoding="utf-8")
@@ -435,18 +434,25 @@ class TestVectorsLearntFromWordNet:
         assert "`yes: the same text, seed and libraries give the same bytes`" in card
 
     @pytest.mark.parametrize(
-        ("word", "expected"),
+        ("word", "kind", "one_of"),
         [
-            ("golden_retriever", {"Labrador_retriever", "curly-coated_retriever", "flat-coated_retriever"}),
-            ("violin", {"cello", "viola", "bass_fiddle", "bowed_stringed_instrument"}),
-            ("aircraft_carrier", {"warship", "battleship", "destroyer", "cruiser", "frigate"}),
-            ("pizza", {"Sicilian_pizza", "cheese_pizza", "pepperoni_pizza", "sausage_pizza", "anchovy_pizza"}),
+            ("golden_retriever", "dog", {"Labrador_retriever", "curly-coated_retriever", "flat-coated_retriever"}),
+            ("violin", "musical_instrument", {"cello", "viola", "bass_fiddle", "bowed_stringed_instrument"}),
+            ("aircraft_carrier", "ship", {"battle_cruiser", "capital_ship", "battleship", "warship", "destroyer"}),
+            ("pizza", "dish", {"Sicilian_pizza", "cheese_pizza", "pepperoni_pizza", "sausage_pizza"}),
         ],
     )
-    def test_the_nearest_nouns_are_what_a_person_expects(self, learnt: Made, word: str, expected: set[str]):
-        found = learnt.roots.facts("words", "near", word, "--count", 10)
-        names = {noun["name"] for noun in found["nouns"]}
-        assert names & expected, names
+    def test_the_nearest_nouns_are_what_a_person_expects(self, learnt: Made, word: str, kind: str, one_of: set[str]):
+        nouns = real_nouns()
+        taxonomy = Taxonomy(nouns)
+        found = learnt.roots.facts("words", "near", word, "--count", 10)["nouns"]
+        of_kind = [
+            noun["name"]
+            for noun in found
+            if kind in {nouns[above].lemmas[0] for above in taxonomy.ancestors(noun["wnid"])}
+        ]
+        assert len(of_kind) >= 5, found
+        assert {noun["name"] for noun in found} & one_of, found
         assert f"| `{word}` | `" in Path(learnt.facts["card"]).read_text(encoding="utf-8")
 
     def test_a_second_build_with_one_thread_and_the_same_seed_has_the_same_identity(self, learnt: Made, tmp_path: Path):
