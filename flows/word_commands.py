@@ -61,7 +61,7 @@ def words(
 ) -> None:
     """Make word vectors, match nouns and classes with them, check, and publish."""
     if context.invoked_subcommand:
-        return
+        return require_nothing_before(context)
     with reported_errors(as_json):
         from flows.build_word_maps import build_word_maps
         from flows.orchestrator import prefect_server
@@ -96,6 +96,15 @@ def words(
         with prefect_server():
             outcome = build_word_maps(job)
         print_words(outcome, as_json=as_json)
+
+
+def require_nothing_before(context: typer.Context) -> None:
+    """Refuse options that stand before the name of a subcommand, where they would count for nothing."""
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = f"--{name.replace('_', '-')}"
+            raise typer.BadParameter(f"put {option} after {context.invoked_subcommand}", context)
 
 
 @words_app.command(epilog="Example: imagemill words near golden_retriever --count 5 --slow /hdd --fast /ssd")

@@ -460,3 +460,9 @@ class TestVectorsLearntFromWordNet:
         options = ("words", "--dataset", "demo", "--wordnet", learnt.roots.wordnet)
         again = Roots(Tiers(tmp_path, tmp_path), tmp_path, learnt.roots.wordnet, tmp_path).facts(*options)
         assert (again["status"], again["identity"]) == ("published", learnt.facts["identity"])
+
+
+def test_options_before_a_subcommand_are_refused_and_not_ignored(tmp_path: Path):
+    result = CliRunner().invoke(app, ["words", "--slow", str(tmp_path), "near", "dog"])
+    assert result.exit_code == 2
+    assert "put --slow after near" in result.stderr
