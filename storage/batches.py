@@ -1,26 +1,16 @@
-"""Epochs of a version in random order, batch by batch, read ahead by threads.
-
-Threads, not processes: reading a row is the kernel's copying, during which the interpreter is free, and what a
-process has read would have to be copied once more.
-"""
+"""Epochs of a version in random order, batch by batch, read ahead by threads."""
 
 from __future__ import annotations
 
-import weakref
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.read_ahead import THREADS, ReusedMemory, read_ahead
 from storage.reading import OpenVersion
 from storage.shuffling import epoch_order
-
-THREADS = 2
-AHEAD = 1
-"""Batches that are being read, for each thread, while one is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,45 +43,11 @@ def random_batches(
     """
     order = epoch_order(len(version), seed=seed, epoch=epoch, rank=rank, world=world)
     parts = [order[start : start + size] for start in range(first * size, len(order), size)]
-    pixels, labels, memory = version.rows(side), version.labels, _ReusedMemory()
+    pixels, labels, memory = version.rows(side), version.labels, ReusedMemory()
 
     def read(rows: NDArray[np.int64]) -> Batch:
         images = memory.array((len(rows), *pixels.shape[1:]))
         pixels.read_into(rows, images)
         return Batch(images, labels[rows], rows)
 
-    with ThreadPoolExecutor(threads, thread_name_prefix="batches") as pool:
-        under_way: deque[Future[Batch]] = deque()
-        try:
-            for rows in parts:
-                under_way.append(pool.submit(read, rows))
-                if len(under_way) > threads * AHEAD:
-                    yield under_way.popleft().result()
-            while under_way:
-                yield under_way.popleft().result()
-        finally:
-            for waiting in under_way:
-                waiting.cancel()
-
-
-class _ReusedMemory:
-    """Memory of batches that nobody looks at any more, for those to come: new memory costs as much as reading rows."""
-
-    def __init__(self) -> None:
-        self._free: deque[bytearray] = deque()
-
-    def array(self, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-        """Return an array of whatever was in its memory before."""
-        wanted = int(np.prod(shape))
-        memory = self._taken(wanted)
-        # Every view of a view holds on to this one, since what is below it is no array.
-        root = np.frombuffer(memory, np.uint8, wanted)
-        weakref.finalize(root, self._free.append, memory)
-        return root.reshape(shape)
-
-    def _taken(self, wanted: int) -> bytearray:
-        try:
-            memory = self._free.pop()
-        except IndexError:
-            return bytearray(wanted)
-        return memory if len(memory) >= wanted else bytearray(wanted)
+    yield from read_ahead(parts, read, threads=threads)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from storage.durable import write_durably
 from training.checkpoints import torch_bytes
 from training.distributed import World
+from training.phase_plot import drawn
 from training.progress import Progress
 from training.ramps import Level
 from training.run_directory import RunDirectory
@@ -44,11 +45,12 @@ class Journal:
         self.directory, self.world = directory, world
         self._clock = _Clock(time.monotonic(), 0)
 
-    def begin(self, progress: Progress) -> None:
-        """Take up the curve where the run does."""
+    def begin(self, progress: Progress, stretches: Sequence[Stretch]) -> None:
+        """Take up the curve where the run does, and draw what the phases make of the rates."""
         self._clock = _Clock(time.monotonic(), progress.rows)
         if self.world.is_first:
             self.directory.cut_metrics(progress.steps)
+            write_durably(self.directory.phases, drawn(stretches))
         if progress.steps:
             LOG.info("going on after step %d", progress.steps)
 

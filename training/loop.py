@@ -15,6 +15,7 @@ from training.distributed import World
 from training.interruption import Interruption
 from training.journal import Journal
 from training.loop_settings import LoopSettings
+from training.memory import named_memory_errors
 from training.progress import Progress
 from training.run_directory import RunDirectory
 from training.run_state import resumed, save_state
@@ -48,14 +49,15 @@ def train(
     progress = resumed(checkpoints, run, stretches, world=world)
     agenda = Agenda(settings, stretches, world=world, interruption=interruption)
     journal = Journal(directory, world)
-    journal.begin(progress)
+    journal.begin(progress, stretches)
 
     for stretch in stretches:
         if progress.steps == stretch.first:
             LOG.info("phase %d: %s", stretch.number, stretch.phase)
             run.step.begin_phase(stretch.phase)
         for batch in _batches(run, stretch, progress, journal):
-            losses = run.step.train_batch(batch, stretch.rates(progress.steps))
+            with named_memory_errors(rows=len(batch)):
+                losses = run.step.train_batch(batch, stretch.rates(progress.steps))
             progress.add(losses, rows=len(batch))
             if progress.is_diverged(losses, stretch.phase, world=world):
                 journal.report(progress, stretch)

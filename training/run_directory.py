@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from storage.durable import sync_file, write_durably
+from storage.durable import create_durably, sync_file, write_durably
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -56,6 +56,15 @@ class RunDirectory:
         return self.path / "result.json"
 
     @property
+    def lock(self) -> Path:
+        return self.path / "lock"
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Tell whether there is something to go on from."""
+        return any(self.checkpoints.glob("*.pt"))
+
+    @property
     def log(self) -> Path:
         return self.path / "log.txt"
 
@@ -86,9 +95,9 @@ class RunDirectory:
         partial.replace(path)
 
     def write_result(self, result: Mapping[str, Any]) -> None:
-        """Write how the run ended."""
+        """Write how the run ended, unless another of its processes did."""
         content = msgspec.json.format(msgspec.json.encode(dict(result)), indent=2)
-        write_durably(self.result, content + b"\n")
+        create_durably(self.result, content + b"\n")
 
     def read_result(self) -> dict[str, Any] | None:
         """Return how the run ended the last time, None if it never did."""

@@ -1,0 +1,171 @@
+"""One run from its command to its result: directory, locks, devices, the loop, and a reason where it fails."""
+
+from __future__ import annotations
+
+import logging
+import time
+import tomllib
+from contextlib import ExitStack
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from storage.durable import write_durably
+from storage.errors import DatasetError, DiskFailed, DiskFull, UnknownDataset, UnreadableRecord
+from training.configuration import Configuration, differences
+from training.device_lock import LOCKS, DeviceBusy, device_lock, file_lock
+from training.distributed import joined_world
+from training.interruption import interruption_by_signals
+from training.loop import Outcome, train
+from training.randomness import seed_all
+from training.recipes import Recipe
+from training.run_directory import RunDirectory
+from training.run_log import logged
+from training.toml_text import toml_text
+
+LOG = logging.getLogger("training")
+
+FREE = {"loop.keep_checkpoints", "loop.checkpoint_minutes", "loop.checkpoint_steps"}
+"""Settings that change nothing but the checkpoints: a run may go on with others."""
+
+
+class ExitCode(IntEnum):
+    """Exit codes of `python -m training`, the same as those of all commands."""
+
+    DONE = 0
+    FAILED = 1
+    BAD_INPUT = 2
+    LOCKED = 11
+    DISK = 74
+    INTERRUPTED = 75
+
+
+_CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
+    (DeviceBusy, ExitCode.LOCKED),
+    (KeyboardInterrupt, ExitCode.INTERRUPTED),
+    (DiskFull, ExitCode.DISK),
+    (DiskFailed, ExitCode.DISK),
+    (UnknownDataset, ExitCode.BAD_INPUT),
+    (UnreadableRecord, ExitCode.BAD_INPUT),
+    (DatasetError, ExitCode.FAILED),
+    (ValueError, ExitCode.BAD_INPUT),
+    (FileNotFoundError, ExitCode.BAD_INPUT),
+    (PermissionError, ExitCode.BAD_INPUT),
+    (OSError, ExitCode.DISK),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A run to be carried out by this process, one of `size`, in a folder of its own, on `device`."""
+
+    recipe: Recipe
+    configuration: Configuration
+    directory: RunDirectory
+    device: torch.device
+    rank: int = 0
+    size: int = 1
+    locks: Path = LOCKS
+
+    @property
+    def is_first(self) -> bool:
+        return self.rank == 0
+
+
+def carry_out(launch: Launch) -> ExitCode:
+    """Train, from the newest checkpoint if there is one; write how it ended, and return the exit code for it."""
+    launch.directory.path.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with logged(launch.directory.log, rank=launch.rank):
+        try:
+            with ExitStack() as held:
+                _take_locks(launch, held)
+                if _is_done(launch):
+                    LOG.info("%s holds a finished run of these settings; nothing to do", launch.directory.path)
+                    return ExitCode.DONE
+                _begin_directory(launch)
+                outcome = _trained(launch, held)
+            _write_outcome(launch, outcome, seconds=time.monotonic() - started)
+            return ExitCode.DONE if outcome.state == "done" else ExitCode.INTERRUPTED
+        except DeviceBusy as error:
+            # The directory, its result too, may belong to the run that is in the way.
+            LOG.error("%s", error)
+            return ExitCode.LOCKED
+        except (Exception, KeyboardInterrupt) as error:
+            return _failed(launch, error, seconds=time.monotonic() - started)
+
+
+def _take_locks(launch: Launch, held: ExitStack) -> None:
+    run = launch.directory.path
+    if launch.is_first:
+        held.enter_context(file_lock(launch.directory.lock, run, what=f"the run directory {run}"))
+    held.enter_context(device_lock(launch.device, run, locks=launch.locks))
+
+
+def _is_done(launch: Launch) -> bool:
+    """Tell whether there is nothing to do.
+
+    Raises:
+        ValueError: the directory holds a run with other settings.
+    """
+    directory = launch.directory
+    result = directory.read_result()
+    is_done = result is not None and result["state"] == "done"
+    if directory.config.exists() and (is_done or directory.has_checkpoint):
+        former = tomllib.loads(directory.config.read_text())
+        changed = differences(former, tomllib.loads(toml_text(launch.configuration.table)))
+        problems = [sentence for key, sentence in changed.items() if key not in FREE]
+        if problems:
+            raise ValueError(
+                f"{directory.path} holds a run with other settings: {'; '.join(problems)}. Use those of before, or "
+                "another run directory"
+            )
+    return is_done
+
+
+def _begin_directory(launch: Launch) -> None:
+    if launch.is_first:
+        write_durably(launch.directory.config, toml_text(launch.configuration.table).encode())
+        # Until the run has ended again, nobody may take the last end for this one.
+        launch.directory.result.unlink(missing_ok=True)
+
+
+def _trained(launch: Launch, held: ExitStack) -> Outcome:
+    settings = launch.configuration.loop
+    if settings.cpu_threads is not None:
+        torch.set_num_threads(settings.cpu_threads)
+    if launch.device.type == "cuda":
+        torch.cuda.set_device(launch.device)
+    interruption = held.enter_context(interruption_by_signals())
+    world = held.enter_context(joined_world(launch.rank, launch.size, launch.device))
+    seed_all(settings.seed, rank=launch.rank)
+    run = launch.recipe.make_run(launch.configuration.recipe, world=world, seed=settings.seed, resources=held)
+    return train(run, launch.directory, world=world, settings=settings, interruption=interruption)
+
+
+def _write_outcome(launch: Launch, outcome: Outcome, *, seconds: float) -> None:
+    if launch.is_first:
+        found = {"state": outcome.state, "reason": outcome.reason, "steps": outcome.steps, "metrics": outcome.metrics}
+        launch.directory.write_result(found | _circumstances(launch, seconds))
+    LOG.info("%s after step %d%s", outcome.state, outcome.steps, f": {outcome.reason}" if outcome.reason else "")
+
+
+def _failed(launch: Launch, error: BaseException, *, seconds: float) -> ExitCode:
+    code = next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.FAILED)
+    state = "preempted" if code == ExitCode.INTERRUPTED else "failed"
+    reason = str(error) if not isinstance(error, KeyboardInterrupt) else "it was told twice to stop"
+    found = {"state": state, "reason": reason or type(error).__name__, "error": type(error).__name__}
+    # Of several processes the first to fail knows why; the others only notice that it is gone.
+    launch.directory.write_result(found | _circumstances(launch, seconds))
+    LOG.error("%s: %s", state, found["reason"])
+    LOG.debug("the traceback:", exc_info=error)
+    return code
+
+
+def _circumstances(launch: Launch, seconds: float) -> dict[str, Any]:
+    on_gpu = launch.device.type == "cuda"
+    peak = {"peak_memory_bytes": torch.cuda.max_memory_allocated(launch.device)} if on_gpu else {}
+    return {"recipe": launch.recipe.name, "seconds": round(seconds, 3), "processes": launch.size, **peak}
