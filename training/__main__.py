@@ -23,7 +23,7 @@ from training.run_directory import RunDirectory
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_intermixed_args(arguments)
     try:
         launch = _launch(options)
     except (ValueError, FileNotFoundError, IsADirectoryError) as error:

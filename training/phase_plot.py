@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 from training.phases import Phase, Rates
-from training.ramps import Level, joint_groups, spread_out
+from training.ramps import Level, Ramp, joint_groups, spread_out
 from training.timetable import Stretch, laid_out
 
 WIDTH, PANEL, MARGIN, LEFT, TOP = 1000, 240, 40, 90, 36
@@ -57,20 +57,18 @@ class _Panel:
     high: float
     top: int
     steps: int
+    is_logarithmic: bool
 
     @classmethod
     def over(cls, stretches: Sequence[Stretch], rate: Callable[[Rates], Level], *, top: int) -> _Panel:
         lines = [_lines(stretch, rate, stretches[-1].stop) for stretch in stretches]
         values = [value for phase in lines for line in phase for _, value in line]
         low, high = min(values), max(values)
-        if low == high:
+        if low == high:  # a steady number: draw it in the middle
             low, high = min(0.0, 2 * low), max(2 * high, 1e-12)
-        return cls(lines, low, high, top, stretches[-1].stop)
-
-    @property
-    def is_logarithmic(self) -> bool:
-        """Tell whether the values span so many powers of ten that most would lie on the ground otherwise."""
-        return self.low > 0 and self.high / self.low > 1e5
+        # Of an exponential ramp, most would lie on the ground otherwise.
+        is_logarithmic = low > 0 and any(map(_is_exponential, stretches))
+        return cls(lines, low, high, top, stretches[-1].stop, is_logarithmic)
 
     def point(self, step: float, value: float) -> Point:
         """Return the pixel of a value."""
@@ -82,6 +80,11 @@ class _Panel:
 
     def _height(self, value: float) -> float:
         return math.log10(value) if self.is_logarithmic else value
+
+
+def _is_exponential(stretch: Stretch) -> bool:
+    course = stretch.phase.learning_rate
+    return isinstance(course, Ramp) and course.annealing == "exponential"
 
 
 def _lines(stretch: Stretch, rate: Callable[[Rates], Level], steps: int) -> list[list[Point]]:
@@ -118,8 +121,10 @@ def _draw_names(draw: ImageDraw.ImageDraw, stretches: Sequence[Stretch]) -> None
         text = _named(stretch.phase)
         if x < free or (before is not None and _named(before.phase) == text):
             continue
+        length = draw.textlength(text, font=font)
+        x = max(free, min(x, WIDTH - 8 - length))
         draw.text((x, TOP - 20), text, fill=INK, font=font)
-        free = x + draw.textlength(text, font=font) + 12
+        free = x + length + 12
 
 
 def _named(phase: Phase) -> str:
