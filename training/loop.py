@@ -16,6 +16,7 @@ from training.interruption import Interruption
 from training.journal import Journal
 from training.loop_settings import LoopSettings
 from training.memory import named_memory_errors
+from training.phases import sentence_of
 from training.progress import Progress
 from training.run_directory import RunDirectory
 from training.run_state import resumed, save_state
@@ -53,7 +54,7 @@ def train(
 
     for stretch in stretches:
         if progress.steps == stretch.first:
-            LOG.info("phase %d: %s", stretch.number, stretch.phase)
+            LOG.info("phase %d: %s", stretch.number, sentence_of(stretch.phase))
             run.step.begin_phase(stretch.phase)
         for batch in _batches(run, stretch, progress, journal):
             with named_memory_errors(rows=len(batch)):

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from training.optimisers import Optimiser
-from training.ramps import Course, Level, joint_groups, level_at, numbers
+from training.ramps import Course, Level, Ramp, joint_groups, level_at, numbers
 from training.sentences import in_one_sentence
 
 ADAMW = Optimiser("adamw")
@@ -111,3 +111,18 @@ def phases_from_tables(tables: Sequence[Mapping[str, Any]]) -> list[Phase]:
 def tables_of(phases: Sequence[Phase]) -> list[dict[str, Any]]:
     """Return phases as TOML has them: `phases_from_tables` gives back equal ones."""
     return _PHASES.dump_python(list(phases), mode="json", exclude_none=True)
+
+
+def sentence_of(phase: Phase) -> str:
+    """Return a phase in short, for the log: what it says beyond the defaults."""
+    told = {field.name: getattr(phase, field.name) for field in fields(Phase)}
+    given = [f"{name} {_short(value)}" for name, value in told.items() if value not in (None, 0)]
+    return ", ".join(given)
+
+
+def _short(value: object) -> str:
+    if isinstance(value, Ramp):
+        return f"{_short(value.start)} to {_short(value.end)} {value.annealing}"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_short, value))})"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -56,7 +56,7 @@ class Progress:
             "rows": self.rows,
             "metrics": self.metrics,
             "watch": self._watch.state_dict(),
-            "sums": self._sums,
+            "sums": {name: total.cpu() for name, total in self._sums.items()},
             "counted": self._counted,
         }
 

@@ -22,15 +22,14 @@ FORMAT = 1
 
 def save_state(checkpoints: Checkpoints, run: Run, progress: Progress, stretch: Stretch, *, world: World) -> None:
     """Write a checkpoint after the last step that is done, one of `stretch`; all processes call this together."""
-    randomness = world.gathered(captured_randomness())
+    own = world.gathered({"randomness": captured_randomness(), "progress": progress.state_dict()})
     if world.is_first:
         state = {
             "format": FORMAT,
-            "world": world.size,
             "phases": _phases_text(run),
+            "steps": progress.steps,
             "place": asdict(stretch.place(progress.steps - 1)),
-            "progress": progress.state_dict(),
-            "randomness": randomness,
+            "processes": own,
             "step": run.step.state_dict(),
         }
         checkpoints.save(progress.steps, state)
@@ -52,8 +51,9 @@ def resumed(checkpoints: Checkpoints, run: Run, stretches: Sequence[Stretch], *,
     stretch = _stretch_of(state, run, stretches, world=world, name=str(path))
     run.step.begin_phase(stretch.phase)
     run.step.load_state_dict(state["step"])
-    progress.load_state_dict(state["progress"], device=world.device)
-    restore_randomness(state["randomness"][world.rank])
+    own = state["processes"][world.rank]
+    progress.load_state_dict(own["progress"], device=world.device)
+    restore_randomness(own["randomness"])
     return progress
 
 
@@ -65,13 +65,13 @@ def _stretch_of(state: dict[str, Any], run: Run, stretches: Sequence[Stretch], *
         raise ValueError(
             f"{problem}it has format {state['format']}, and this version of imagemill reads {FORMAT}{remedy}"
         )
-    if state["world"] != world.size:
+    if len(state["processes"]) != world.size:
         raise ValueError(
-            f"{problem}it was written by {state['world']} processes, and now there are {world.size}{remedy}"
+            f"{problem}it was written by {len(state['processes'])} processes, and now there are {world.size}{remedy}"
         )
     if state["phases"] != _phases_text(run):
         raise ValueError(f"{problem}it was written with other phases{remedy}")
-    last = state["progress"]["steps"] - 1
+    last = state["steps"] - 1
     stretch = next(each for each in stretches if each.first <= last < each.stop)
     now = asdict(stretch.place(last))
     if state["place"] != now:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.storage.conftest import parameters, publish_rows  # noqa: F401 - fixtures for the tests here, too
 from tests.training.warm_process import WarmProcess
 from training.__main__ import main
 
@@ -49,7 +50,7 @@ class Started:
     def __init__(self, warm: WarmProcess, run: Path, settings: tuple[str, ...], env: dict[str, str]) -> None:
         self._warm, self.run, self._ended = warm, run, False
         self.errors = run.with_name(f"{run.name}-errors-{env.get('RANK', 0)}.txt")
-        self._pid = warm.start(command(run, *settings), errors=self.errors, env=env)
+        self.pid = warm.start(command(run, *settings), errors=self.errors, env=env)
 
     def wait_for_step(self, step: int) -> None:
         """Return when the curve has got to a step."""
@@ -59,12 +60,12 @@ class Started:
             time.sleep(0.005)
 
     def send(self, number: signal.Signals) -> None:
-        os.kill(self._pid, number)
+        os.kill(self.pid, number)
 
     def wait(self) -> int:
         """Return the exit code, or minus the signal."""
         self._ended = True
-        return self._warm.wait(self._pid)
+        return self._warm.wait(self.pid)
 
     def end(self) -> None:
         if not self._ended:
