@@ -161,7 +161,7 @@ def _failed(launch: Launch, error: BaseException, *, seconds: float) -> ExitCode
     # Of several processes the first to fail knows why; the others only notice that it is gone.
     launch.directory.write_result(found | _circumstances(launch, seconds))
     LOG.error("%s: %s", state, found["reason"])
-    LOG.debug("the traceback:", exc_info=error)
+    LOG.log(logging.DEBUG if launch.is_first else logging.WARNING, "the traceback:", exc_info=error)
     return code
 
 

@@ -59,6 +59,14 @@ def test_a_file_and_then_the_command_line_say_what_holds(tmp_path: Path, run_her
     assert main([RECIPE, *again]) == 0
 
 
+def test_checkpoints_and_validations_come_as_often_as_they_should(tmp_path: Path):
+    run, settings = tmp_path / "run", ["rows=80", "loop.validate_steps=4", "loop.keep_checkpoints=99"]
+    settings += ["loop.checkpoint_minutes=1e-9", "phases=[{epochs = 2, learning_rate = 0.01}]"]
+    assert main([RECIPE, "--run-dir", str(run), "--device", "cpu", *settings]) == 0
+    assert [line["step"] for line in curve(run) if line["kind"] == "valid"] == [4, 8, 10]
+    assert sorted(int(path.name[:9]) for path in (run / "checkpoints").iterdir()) == list(range(1, 11))
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
