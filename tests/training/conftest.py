@@ -28,6 +28,11 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def _one_seed() -> None:
+    torch.manual_seed(0)
+
+
 def command(run: Path, *settings: str) -> list[str]:
     return [RECIPE, "--run-dir", str(run), "--device", "cpu", *SETTINGS, *settings]
 
