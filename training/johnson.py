@@ -13,6 +13,7 @@ from training.enlarging import bicubic
 
 Upsampling = Literal["nearest", "transposed"]
 Norm = Literal["batch", "none"]
+Skip = Literal["bicubic", "none"]
 
 _LARGE_KERNEL, _SMALL_KERNEL = 9, 3
 
@@ -36,13 +37,16 @@ class Johnson(nn.Module):
         scale: int = 4,
         upsampling: Upsampling = "nearest",
         norm: Norm = "batch",
-        skip: Literal["bicubic", "none"] = "none",
+        skip: Skip = "none",
     ) -> None:
         super().__init__()
         if scale < 2 or scale & (scale - 1):
             raise ValueError(f"scale must be a power of two, 2 or more, since each upsampling doubles; got {scale}")
         self.scale = scale
         self._skip = skip
+        # A pixel is the sum of so many terms, and Adam moves them all at once: undamped, one step overshoots any
+        # correction there is to make. (Width 32 at a rate of 0.001 then gained 0.07 dB in 300 steps, and 1.1 damped.)
+        self._gain = (_LARGE_KERNEL**2 * width) ** -0.5
         doublings = scale.bit_length() - 1
         self.layers = nn.Sequential(
             *_conv_norm_relu(3, width, _LARGE_KERNEL, norm),
@@ -50,17 +54,29 @@ class Johnson(nn.Module):
             *(layer for _ in range(doublings) for layer in _upsampling(width, upsampling, norm)),
             _conv(width, 3, _LARGE_KERNEL, bias=True),
         )
-        if skip == "bicubic":
-            # The first correction is none: the first image is the bicubic one.
-            for parameter in self.layers[-1].parameters():
-                nn.init.zeros_(parameter)
+        self._start(norm)
 
     def forward(self, small: Tensor) -> Tensor:
         """Map `(n, 3, h, w)` in [0, 1] to the enlarged images, float32 with a skip."""
-        drawn = torch.tanh(self.layers(2 * small - 1))
+        drawn = self.layers(2 * small - 1)
         if self._skip == "bicubic":
-            return bicubic(small, self.scale) + drawn
-        return (drawn + 1) / 2
+            return bicubic(small, self.scale) + torch.tanh(self._gain * drawn)
+        return (torch.tanh(drawn) + 1) / 2
+
+    def _start(self, norm: Norm) -> None:
+        """Set the first weights such that signals neither fade nor grow on their way through the layers."""
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+        # With a skip the first image is the bicubic one. Without a norm, sums would double at each block: like this,
+        # blocks start as the identity.
+        silent = [self.layers[-1]] if self._skip == "bicubic" else []
+        if norm == "none":
+            silent += [block.layers[-1] for block in self.layers if isinstance(block, ResidualBlock)]
+        for layer in silent:
+            nn.init.zeros_(layer.get_parameter("weight"))
 
 
 class ResidualBlock(nn.Module):

@@ -22,7 +22,7 @@ from typing import Any
 
 from training.steps import Run
 
-RECIPES: Mapping[str, str] = MappingProxyType({})
+RECIPES: Mapping[str, str] = MappingProxyType({"superres": "training.superres"})
 """Name → module."""
 
 

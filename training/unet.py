@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from training.pixel_ranges import imagenet_normalised, imagenet_restored
 from training.torchvision_import import torchvision
 from training.unet_layers import Attention, ConvRelu, PixelShuffleUpsampling, batch_norm
+from training.weights import Weights, load_weights
 
 # Where the lesson's body changes its size, deepest first: the layers of torchvision's ResNet-34 without its head
 # are conv, norm, ReLU, pooling and four stages; what each gives has these channels.
@@ -29,13 +30,13 @@ _SPLIT = 6
 class UNet(nn.Module):
     """Restores images without changing their size: `(n, 3, h, w)` in [0, 1] → the same shape, about [0, 1].
 
-    Inside, pixels are normalised as ImageNet's, which is what the encoder was trained on. Nothing bounds the
-    result; the lesson's has no sigmoid either.
+    `encoder` is a file of torchvision's ResNet-34, or "random". Inside, pixels are normalised as ImageNet's, which is
+    what the encoder was trained on. Nothing bounds the result; the lesson's has no sigmoid either.
     """
 
-    def __init__(self, *, attention: Literal["none", "self"] = "none") -> None:
+    def __init__(self, *, encoder: Weights, attention: Literal["none", "self"] = "none") -> None:
         super().__init__()
-        self.encoder = nn.Sequential(*list(torchvision.models.resnet34().children())[:-2])
+        self.encoder = resnet34_body(encoder)
         self.middle = nn.Sequential(
             batch_norm(_DEEPEST), nn.ReLU(), ConvRelu(_DEEPEST, 2 * _DEEPEST), ConvRelu(2 * _DEEPEST, _DEEPEST)
         )
@@ -93,6 +94,19 @@ class CrossingBlock(nn.Module):
     def forward(self, x: Tensor, crossing: Tensor) -> Tensor:
         """Map `(n, below, h, w)` to `(n, width, H, W)`, the size of `crossing`, about twice as large."""
         return self.layers(torch.cat([fitted(self.upsampling(x), crossing), self.norm(crossing)], dim=1))
+
+
+def resnet34_body(weights: Weights) -> nn.Sequential:
+    """Return torchvision's ResNet-34 without its pooling and classifier.
+
+    Raises:
+        UnfitWeights: the file is of another network.
+    """
+    network = torchvision.models.resnet34()
+    network.fc = nn.Identity()  # type: ignore[assignment] # it has no use here, nor have its weights in the file
+    if weights != "random":
+        load_weights(network, weights)
+    return nn.Sequential(*list(network.children())[:-2])
 
 
 def fitted(x: Tensor, like: Tensor) -> Tensor:

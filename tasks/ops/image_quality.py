@@ -23,6 +23,8 @@ _LUMA = np.array([65.481, 128.553, 24.966]) / 255
 _WINDOW, _SIGMA = 11, 1.5
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
+_BEST_DB = 100.0
+
 
 def luma(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return the BT.601 luma of RGB pixels, `(h, w, 3)` uint8 → `(h, w)` float64 in [16, 235], not rounded."""
@@ -32,10 +34,10 @@ def luma(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
 def psnr_y(restored: NDArray[np.uint8], original: NDArray[np.uint8], *, border: int) -> float:
     """Return the peak signal-to-noise ratio of luma in dB for a peak of 255, without `border` pixels at each edge.
 
-    Both are `(h, w, 3)` uint8 RGB. Equal images give infinity.
+    Both are `(h, w, 3)` uint8 RGB. Equal images have 100 dB, not infinity, so that one of them leaves a mean usable.
     """
     error = np.mean((_inner_luma(restored, original, border) - _inner_luma(original, restored, border)) ** 2)
-    return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
+    return min(_BEST_DB, float(10 * np.log10(255**2 / max(error, 1e-12))))
 
 
 def ssim_y(restored: NDArray[np.uint8], original: NDArray[np.uint8], *, border: int) -> float:

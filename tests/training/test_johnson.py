@@ -87,3 +87,25 @@ def test_even_grey_stays_even_in_the_whole_network_but_for_transposed_convolutio
             spread[upsampling] = float(np.ptp(network(grey)[0, 0, 32:-32, 32:-32].numpy()))
     assert spread["nearest"] < 1e-5
     assert spread["transposed"] > 1e-3
+
+
+# ---- Learning
+
+
+def test_one_batch_is_learnt_by_heart_by_the_full_size_network_in_40_steps():
+    assert learnt_by_heart(Johnson(), steps=40) < 0.25
+
+
+def learnt_by_heart(network: Johnson, *, steps: int) -> float:
+    """Train on one batch; return the last error over the first."""
+    blocks = torch.rand(2, 3, 6, 6).repeat_interleave(8, dim=2).repeat_interleave(8, dim=3)
+    small = nn.functional.avg_pool2d(blocks, network.scale)
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
+    errors = []
+    for _ in range(steps):
+        error = nn.functional.mse_loss(network(small), blocks)
+        optimiser.zero_grad()
+        error.backward()
+        optimiser.step()
+        errors.append(error.item())
+    return errors[-1] / errors[0]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.unet import UNet
+from training.torchvision_import import torchvision
+from training.unet import UNet, resnet34_body
 from training.unet_layers import Attention, PixelShuffleUpsampling, start_even
 
 # DynamicUnet on torchvision's resnet34, 3 channels out, norm_type=Weight, blur=True; without and with self_attention.
@@ -17,12 +20,12 @@ FASTAI_PARAMETERS = {"none": 41_229_213, "self": 41_413_534}
 @pytest.fixture(scope="module")
 def unet() -> UNet:
     torch.manual_seed(0)
-    return UNet(attention="self")
+    return UNet(encoder="random", attention="self")
 
 
 def test_parameter_counts_are_those_of_fastai(unet: UNet):
     assert sum(parameter.numel() for parameter in unet.parameters()) == FASTAI_PARAMETERS["self"]
-    assert sum(parameter.numel() for parameter in UNet().parameters()) == FASTAI_PARAMETERS["none"]
+    assert sum(parameter.numel() for parameter in UNet(encoder="random").parameters()) == FASTAI_PARAMETERS["none"]
 
 
 def test_the_network_has_the_lessons_layers(unet: UNet):
@@ -58,6 +61,16 @@ def test_any_size_comes_out_as_it_went_in(unet: UNet, size: tuple[int, int]):
     unet.eval()
     with torch.no_grad():
         assert unet(torch.rand(1, 3, *size)).shape == (1, 3, *size)
+
+
+def test_the_encoder_takes_its_weights_from_torchvisions_file(tmp_path: Path):
+    resnet = torchvision.models.resnet34()
+    torch.save(resnet.state_dict(), tmp_path / "resnet34.pth")
+    encoder = resnet34_body(tmp_path / "resnet34.pth").eval()
+    x = torch.rand(1, 3, 32, 32)
+    layers = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
+    expected = nn.Sequential(*(getattr(resnet, name) for name in layers)).eval()
+    torch.testing.assert_close(encoder(x), expected(x))
 
 
 # ---- Upsampling
@@ -120,7 +133,7 @@ def test_attention_starts_as_the_identity_and_is_the_papers_sum():
 
 @pytest.mark.slow
 def test_one_batch_is_learnt_by_heart_in_40_steps():
-    network = UNet()
+    network = UNet(encoder="random")
     images = torch.rand(2, 3, 8, 8).repeat_interleave(8, dim=2).repeat_interleave(8, dim=3)
     damaged = (images + 0.1 * torch.randn_like(images)).clamp(0, 1)
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)

@@ -65,7 +65,7 @@ def test_an_error_of_one_level_everywhere_gives_the_psnr_of_the_formula():
 
 def test_equal_images_are_perfect(pairs: list[Pair]):
     for _, original in pairs:
-        assert psnr_y(original, original, border=0) == float("inf")
+        assert psnr_y(original, original, border=0) == 100
         assert ssim_y(original, original, border=0) == pytest.approx(1)
 
 
@@ -73,7 +73,7 @@ def test_what_is_wrong_in_the_border_does_not_count(pairs: list[Pair]):
     original = pairs[0][1]
     framed = original.copy()
     framed[:4], framed[:, -4:] = 0, 0
-    assert psnr_y(framed, original, border=4) == float("inf")
+    assert psnr_y(framed, original, border=4) == 100
     assert psnr_y(framed, original, border=3) < 40
 
 

@@ -1,0 +1,118 @@
+"""The recipe `superres`: learn to enlarge pictures from pairs of two sizes of one published version.
+
+`net=johnson` is the network of 2016 that fast.ai built in 2017, `net=unet` that of its lesson 7 of 2019, each with
+the pixel, perceptual or feature loss. Rows of the split "test" are never learnt from; all figures are theirs.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from storage.reading import open_version
+from storage.tiers import Tiers
+from training.augmentation import CropFlip
+from training.averaging import WeightAverage
+from training.batches import RandomBatches, batches_in_order
+from training.distributed import World
+from training.enlarging import Enlarging
+from training.feature_loss import PixelLoss, feature_loss, perceptual_loss
+from training.johnson import Johnson
+from training.optimisation import Update, layer_groups
+from training.phases import Phase
+from training.sources import PickedRows, Source, StoredRows, split_rows
+from training.steps import Run
+from training.superres_config import Config
+from training.superres_evaluation import LARGE, SMALL, Evaluation
+from training.superres_phases import johnson_phases, lesson_phases
+from training.superres_step import Loss, SuperresStep
+from training.unet import UNet
+from training.weights import load_weights
+
+__all__ = ["Config", "load_enlarger", "make_run", "run_on"]
+
+# What a validation takes at a time: whole rows, larger than the crops that are learnt from.
+_TEST_BATCH = 8
+
+
+def make_run(config: Config, *, world: World, seed: int, resources: ExitStack) -> Run:
+    """Open the version, and return the run on its splits "train" and "test"."""
+    tiers = Tiers(config.slow, config.fast or config.slow)
+    version = resources.enter_context(open_version(tiers, config.dataset, number=config.version))
+    pairs = StoredRows({SMALL: version.rows(config.small), LARGE: version.rows(config.large)})
+    train, test = split_rows(version, "train"), split_rows(version, "test")[: config.test_rows]
+    return run_on(config, PickedRows(pairs, train), PickedRows(pairs, test), world=world, seed=seed)
+
+
+def run_on(config: Config, train: Source, test: Source, *, world: World, seed: int) -> Run:
+    """Return the run on any source of pairs: arrays `small` and `large`, `(n, side, side, 3)` uint8."""
+    network = make_network(config).to(world.device)
+    world.share(network)
+    update = Update(_layer_groups(network), world=world, precision=config.precision, clip=config.clip)
+    average = None if config.averaging is None else WeightAverage(network, config.averaging)
+    step = SuperresStep(
+        network,
+        make_loss(config, world.device),
+        update,
+        Evaluation(config.scale, world),
+        average=average,
+        accumulate=config.accumulate,
+    )
+
+    def reader(phase: Phase) -> RandomBatches:
+        crop = CropFlip(phase.side, config.flips)
+        size = phase.batch_size or config.batch_size
+        return RandomBatches(train, size, seed=seed, world=world, augmentation=crop, last="dropped")
+
+    return Run(
+        step,
+        phases=config.phases or (lesson_phases() if config.net == "unet" else johnson_phases()),
+        train=reader,
+        valid=lambda phase: batches_in_order(test, _TEST_BATCH, world=world),
+    )
+
+
+def make_network(config: Config) -> Johnson | Enlarging:
+    """Return the network that the settings describe: `(n, 3, h, w)` in [0, 1] → `scale` times as large."""
+    if config.net == "unet":
+        assert config.encoder_weights is not None
+        return Enlarging(UNet(encoder=config.encoder_weights, attention=config.attention), scale=config.scale)
+    return Johnson(
+        width=config.width,
+        blocks=config.blocks,
+        scale=config.scale,
+        upsampling=config.upsampling,
+        norm=config.norm,
+        skip=config.skip,
+    )
+
+
+def load_enlarger(config: Config, weights: Path, *, device: torch.device | str = "cpu") -> Johnson | Enlarging:
+    """Return the trained network of a run, from its settings and its weights.pt, in evaluation mode.
+
+    Raises:
+        UnfitWeights: the file is damaged, or of other settings.
+    """
+    # The encoder's own file need not be there any more.
+    network = make_network(replace(config, encoder_weights="random"))
+    load_weights(network, weights)
+    return network.to(device).eval()
+
+
+def make_loss(config: Config, device: torch.device) -> Loss:
+    """Return the loss that the settings name."""
+    if config.extractor_weights is None or config.loss == "pixel":
+        return PixelLoss()
+    if config.loss == "perceptual":
+        return perceptual_loss(config.extractor_weights, pixel_weight=config.pixel_weight).to(device)
+    return feature_loss(config.extractor_weights).to(device)
+
+
+def _layer_groups(network: nn.Module) -> list[list[nn.Parameter]]:
+    if isinstance(network, Enlarging) and isinstance(network.restoring, UNet):
+        return network.restoring.layer_groups()
+    return layer_groups(network)

@@ -1,0 +1,100 @@
+"""How well a network enlarges rows that it never learnt from, beside Pillow's kernels, in figures and in pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tasks.ops.contact_sheet import contact_sheet
+from tasks.ops.image_quality import enlarged, luma_quality, mean_quality
+from training.batches import Batch, unit_range
+from training.distributed import World
+from training.pixel_ranges import as_levels
+from training.steps import Validation
+
+BASELINES = ("bicubic", "lanczos")
+SMALL, LARGE = "small", "large"
+"""The arrays of a pair in a batch: what is enlarged, and what it should become."""
+
+_STRIPS = 4
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """Figures on held-out rows. What the kernels reach is worked out once for each row: it never changes."""
+
+    scale: int
+    world: World
+    _baselines: dict[int, dict[str, float]] = field(default_factory=dict)
+
+    def of(self, enlarge: Callable[[Tensor], Tensor], batches: Iterable[Batch]) -> Validation:
+        """Enlarge all rows; return the mean figures over the rows of all processes, and strips of the first rows.
+
+        `enlarge` maps `(n, 3, h, w)` in [0, 1] on the device to images `scale` times as large.
+        """
+        judged: list[dict[str, float]] = []
+        sheet = _Sheet(self.scale)
+        for batch in batches:
+            with torch.no_grad():
+                restored = as_levels(enlarge(unit_range(batch.to(self.world.device)[SMALL])))
+            triples = zip(_pixels(batch[SMALL]), restored, _pixels(batch[LARGE]), strict=True)
+            for row, pictures in zip(batch.rows.tolist(), triples, strict=True):
+                judged.append(self._judged(row, *pictures))
+                sheet.add(*pictures, judged[-1])
+        everywhere = [each for part in self.world.gathered(judged) for each in part]
+        return Validation(mean_quality(everywhere), sheet.samples())
+
+    def _judged(
+        self, row: int, small: NDArray[np.uint8], restored: NDArray[np.uint8], original: NDArray[np.uint8]
+    ) -> dict[str, float]:
+        """Return the figures of one row: the network's, and the kernels' by names that begin with theirs."""
+        if row not in self._baselines:
+            self._baselines[row] = {
+                f"{kernel}_{name}": value
+                for kernel in BASELINES
+                for name, value in luma_quality(
+                    enlarged(small, self.scale, kernel), original, border=self.scale
+                ).items()
+            }
+        return luma_quality(restored, original, border=self.scale) | self._baselines[row]
+
+
+def _pixels(images: Tensor) -> NDArray[np.uint8]:
+    """Return `(n, 3, h, w)` uint8 as `(n, h, w, 3)`."""
+    return images.movedim(1, 3).contiguous().numpy()
+
+
+class _Sheet:
+    """Strips of a few rows under one another: what there was, what the network made of it, what it should be."""
+
+    def __init__(self, scale: int) -> None:
+        self._scale = scale
+        self._pictures: list[NDArray[np.uint8]] = []
+        self._captions: list[str] = []
+
+    def add(
+        self,
+        small: NDArray[np.uint8],
+        restored: NDArray[np.uint8],
+        original: NDArray[np.uint8],
+        judged: Mapping[str, float],
+    ) -> None:
+        """Add the strip of one row while there is room."""
+        if len(self._pictures) >= 3 * _STRIPS:
+            return
+        name = f"psnr_y_border{self._scale}"
+        self._pictures += [enlarged(small, self._scale, "bicubic"), restored, original]
+        self._captions += [f"bicubic {judged[f'bicubic_{name}']:.2f} dB", f"restored {judged[name]:.2f} dB", "original"]
+
+    def samples(self) -> dict[str, NDArray[np.uint8]]:
+        """Return the sheet as the one sample of a validation; none in a process that had no row."""
+        if not self._pictures:
+            return {}
+        pictures = np.stack(self._pictures)
+        sheet = contact_sheet(pictures, self._captions, columns=3, thumbnail=pictures.shape[2])
+        return {"before-after": np.asarray(sheet)}

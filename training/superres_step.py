@@ -1,0 +1,83 @@
+"""One step of learning to enlarge: a network, a loss of named terms, one optimiser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from training.averaging import WeightAverage
+from training.batches import Batch, unit_range
+from training.feature_loss import Terms
+from training.optimisation import Update
+from training.phases import Phase, Rates
+from training.steps import Validation
+from training.superres_evaluation import LARGE, SMALL, Evaluation
+
+Loss = Callable[[Tensor, Tensor], Terms]
+"""Maps restored and original images, `(n, 3, h, w)` in [0, 1], to the terms of which the sum is minimised."""
+
+
+class SuperresStep:
+    """What the loop drives. Batches hold `small` and `large` pictures of the same rows, uint8."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        loss: Loss,
+        update: Update,
+        evaluation: Evaluation,
+        *,
+        average: WeightAverage | None = None,
+        accumulate: int = 1,
+    ) -> None:
+        self.network = network
+        self._loss, self._update, self._evaluation = loss, update, evaluation
+        self._average, self._accumulate = average, accumulate
+        self._world = evaluation.world
+
+    def begin_phase(self, phase: Phase) -> None:
+        """Freeze what the phase freezes, but batch normalisation, which the lesson lets learn everywhere."""
+        self._update.begin_phase(phase)
+        for layer in self.network.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.requires_grad_(requires_grad=True)
+
+    def train_batch(self, batch: Batch, rates: Rates) -> Mapping[str, Tensor]:
+        """Take one step; return the terms of the loss and their sum."""
+        self.network.train()
+        parts: Sequence[Batch] = batch.to(self._world.device).parts(self._accumulate)
+        losses = self._update.minimise(self._objective, parts, rates)
+        if self._average is not None:
+            self._average.add(self.network)
+        return losses
+
+    def validate(self, batches: Iterable[Batch]) -> Validation:
+        """Measure the network, with averaged weights where averages are kept."""
+        # Running statistics of batch normalisation are of the rows that a process saw.
+        self._world.share(self.network)
+        self.network.eval()
+        if self._average is None:
+            return self._evaluation.of(self.network, batches)
+        with self._average.put_into(self.network):
+            return self._evaluation.of(self.network, batches)
+
+    def state_dict(self) -> dict[str, Any]:
+        state = {"network": self.network.state_dict(), "update": self._update.state_dict()}
+        return state if self._average is None else state | {"average": self._average.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self._update.load_state_dict(state["update"])
+        if self._average is not None:
+            self._average.load_state_dict(state["average"])
+
+    def weights(self) -> Mapping[str, Tensor]:
+        """Return the state dict of the network, averaged where averages are kept."""
+        return self.network.state_dict() if self._average is None else self._average.weights_of(self.network)
+
+    def _objective(self, part: Batch) -> Terms:
+        terms = self._loss(self.network(unit_range(part[SMALL])), unit_range(part[LARGE]))
+        return {"loss": torch.stack(list(terms.values())).sum(), **terms}
