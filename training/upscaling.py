@@ -56,11 +56,7 @@ def upscaled(
         result = result.convert("L")
     if alpha is not None:
         result.putalpha(alpha.resize(result.size, Image.Resampling.LANCZOS))
-    profile = image.info.get("icc_profile")
-    # A profile of inks says nothing of RGB.
-    if profile and image.mode != "CMYK":
-        result.info["icc_profile"] = profile
-    return result
+    return _with_profile_of(image, result)
 
 
 def side_by_side(image: Image.Image, result: Image.Image) -> Image.Image:
@@ -97,6 +93,14 @@ def _enlarged(
             out[top : top + len(band)] = (band * 255).round().clip(0, 255)
             top += len(band)
     return out
+
+
+def _with_profile_of(image: Image.Image, result: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    # A profile of inks says nothing of RGB.
+    if profile and image.mode != "CMYK":
+        result.info["icc_profile"] = profile
+    return result
 
 
 def _parted(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:

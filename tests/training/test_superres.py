@@ -14,6 +14,7 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 from torch import nn
 
+import training
 from storage import Tiers, open_version
 from tasks.ops.image_quality import luma
 from tests.faults.bare_prepare import BareJob, prepare
@@ -109,6 +110,26 @@ def test_frozen_groups_keep_all_but_their_batch_norms():
         assert parameter.requires_grad == learns, name
         if not learns:
             assert torch.equal(parameter, before[name]), name
+
+
+@pytest.mark.parametrize("net", ["johnson", "unet"])
+def test_in_bfloat16_the_feature_loss_is_about_that_in_float32(net: str):
+    found = {}
+    for precision in ("float32", "bf16"):
+        phase = Phase(1.0, 1e-3, batch_size=2, side=32)
+        kinds: dict[str, Any] = {
+            "net": net,
+            "encoder_weights": "random",
+            "loss": "feature",
+            "extractor_weights": "random",
+        }
+        run = tiny_run(**kinds, precision=precision, phases=(phase,))
+        run.step.begin_phase(phase)
+        (found[precision],) = trained(run, 1)
+    assert set(found["bf16"]) == set(found["float32"])
+    assert len(found["bf16"]) == 1 + 1 + 3 + 3
+    for name, value in found["float32"].items():
+        assert found["bf16"][name] == pytest.approx(value, rel=0.1), name
 
 
 def test_the_loss_is_the_one_that_the_settings_name():
@@ -246,7 +267,7 @@ def test_settings_that_cannot_be_are_refused(changes: dict[str, Any], said: str)
 
 
 def test_the_shipped_small_configuration_is_one_of_this_recipe(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
-    file = Path("training/configurations/superres-small.toml")
+    file = Path(training.__file__).parent / "configurations" / "superres-small.toml"
     command = ["superres", "--run-dir", str(tmp_path / "run"), "--config", str(file), "dataset=none"]
     # All it lacks is where the rows are.
     assert main([*command, f"slow={tmp_path}"]) == 2
