@@ -26,3 +26,15 @@ def pixel_libraries() -> tuple[tuple[str, str], ...]:
         ("libjpeg-turbo of Pillow", str(features.version("libjpeg_turbo"))),
         ("simplejpeg", version("simplejpeg")),
     )
+
+
+def pair_libraries() -> tuple[tuple[str, str], ...]:
+    """Return name and version of each library that decides the bad image of a pair, besides the good one's pixels.
+
+    FreeType draws the numbers; numpy, whose generators may draw otherwise in a later version (NEP 19), the rest.
+    """
+    return (
+        *pixel_libraries(),
+        ("FreeType of Pillow", str(features.version("freetype2"))),
+        ("numpy", version("numpy")),
+    )
