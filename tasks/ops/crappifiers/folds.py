@@ -106,7 +106,10 @@ def _shade(distance: NDArray[np.floating], reach: float, strength: float) -> NDA
     np.maximum(nearness, 0, out=nearness)
     nearness *= nearness
     nearness *= np.float32(strength)
-    return 1 + np.copysign(nearness, distance)
+    # A sign alone would show as stairs where the line is slanted.
+    nearness *= np.clip(distance, -1, 1)
+    nearness += 1
+    return nearness
 
 
 def _near(line: _Line, height: int, width: int, reach: float) -> tuple[slice, slice]:
