@@ -11,7 +11,8 @@ from PIL import Image
 
 from tasks.ops.crappifier_sheet import COLUMNS, crappifier_sheet
 from tasks.ops.crappifiers.catalogue import CRAPPIFIERS
-from tasks.ops.pair_recipe_files import shipped_recipes
+from tasks.ops.pair_recipe import bad_side
+from tasks.ops.pair_recipe_files import parsed_recipe, shipped_recipes
 from tests.tasks.ops.crappifiers.pictures import noise, photo
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -59,3 +60,10 @@ def test_each_shipped_recipe_is_described_with_its_defects(name: str):
     assert len(rows) == 1
     for step in shipped_recipes()[name].defects:
         assert f"`{step.defect}`" in rows[0]
+
+
+def test_the_example_is_a_valid_recipe():
+    example = (DOCS / "pairs.md").read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
+    recipe = parsed_recipe(example, source="docs/pairs.md")
+    assert [step.defect for step in recipe.defects] == ["shrink", "jpeg"]
+    assert bad_side(recipe, 128) == 128
