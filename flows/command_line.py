@@ -16,6 +16,7 @@ import typer
 from flows.command_options import Fast, FastBudget, Json, Slow, reported_errors
 from flows.integrity_commands import add_integrity_commands
 from flows.lines import say
+from flows.pair_commands import add_pair_commands
 from flows.staging_commands import add_staging_commands
 from flows.word_commands import add_word_commands
 
@@ -189,6 +190,7 @@ def demo(
 add_integrity_commands(app)
 add_staging_commands(app)
 add_word_commands(app)
+add_pair_commands(app)
 
 
 def main() -> None:

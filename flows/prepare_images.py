@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +21,8 @@ from storage.scratch import scratch_folder
 from storage.space import reserved
 from storage.spares import ensure_spare
 from storage.versions import Version, current_version
-from tasks.images import Lot, build_lot, list_images, plan_images, publish_version, require_vectors, stage_version
+from tasks.images import build_lot, list_images, plan_images, publish_version, require_vectors, stage_version
+from tasks.lots import lots_of
 from tasks.ops.decode import COLOUR_POLICY
 from tasks.ops.former_version import former_of, is_whole
 from tasks.ops.pixel_libraries import pixel_libraries
@@ -31,7 +31,6 @@ from tasks.ops.prepare_report import BuildFigures
 from tasks.ops.publication import card_of
 from tasks.ops.refusal_report import Refusals, refusals_of
 from tasks.ops.selection import read_manifest, sampled
-from tasks.ops.shard_building import ShardJob
 from tasks.ops.shard_jobs import shard_jobs
 from tasks.progress import ImageProgress
 from tasks.reports import report_version
@@ -149,20 +148,6 @@ def build_missing(
         for lot in lots_of(jobs, images=IMAGES_PER_LOT * job.workers):
             build_lot(lot, job.workers, on_receipt=on_receipt)
     return BuildFigures(progress.done, progress.seconds, progress.cpu_seconds)
-
-
-def lots_of(jobs: Iterator[ShardJob], *, images: int) -> Iterator[Lot]:
-    """Group shards into lots of at least `images` images, the last one perhaps smaller."""
-    lot: list[ShardJob] = []
-    number = held = 0
-    for job in jobs:
-        lot.append(job)
-        held += len(job)
-        if held >= images:
-            yield Lot(f"{number:04d}", tuple(lot))
-            lot, number, held = [], number + 1, 0
-    if lot:
-        yield Lot(f"{number:04d}", tuple(lot))
 
 
 def unchanged(

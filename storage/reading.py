@@ -100,6 +100,10 @@ class OpenVersion:
         """Return the BLAKE3 of the image file that `row` was made from."""
         return self._table["source"][row].as_py()
 
+    def sources(self, rows: slice) -> tuple[str, ...]:
+        """Return the BLAKE3 of the image file of each row of a slice."""
+        return tuple(self._table["source"].slice(rows.start, rows.stop - rows.start).to_pylist())
+
     def close(self) -> None:
         """Close every shard that is open, and let go of the version."""
         if self._held is not None:

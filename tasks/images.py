@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,29 +17,19 @@ from storage.receipts import Receipt
 from storage.staging import stage
 from storage.tiers import Tiers
 from storage.word_maps import open_word_maps
+from tasks.lots import Lot
 from tasks.ops.labels_file import read_labels
 from tasks.ops.listing import flat_stems, list_class_folders, list_flat_folder
 from tasks.ops.planning import Former, make_plan
 from tasks.ops.prepare_report import BuildFigures
 from tasks.ops.publication import Published, publish_plan
 from tasks.ops.selection import chosen, with_vectors
-from tasks.ops.shard_building import ShardJob
+from tasks.ops.shard_building import build_shard
 from tasks.ops.shard_pool import build_shards
 
 logger = logging.getLogger(__name__)
 
 # Receipts say what is done. Prefect's cache never looks at outputs: a deleted file would still count as done.
-
-
-class Lot:
-    """The shards that one task carries, about a minute of work.
-
-    No dataclass: Prefect looks for futures at every name and number in one that a task is given, which costs more
-    than all else that is done for an image outside of its worker.
-    """
-
-    def __init__(self, name: str, jobs: Sequence[ShardJob]) -> None:
-        self.name, self.jobs = name, jobs
 
 
 @task(name="list-images", cache_policy=NO_CACHE)
@@ -82,7 +72,7 @@ def plan_images(
 def build_lot(lot: Lot, workers: int, *, on_receipt: Callable[[Receipt], None]) -> int:
     """Build the shards of `lot` that have no receipt yet; return how many it went through."""
     done = 0
-    for receipt in build_shards(lot.jobs, workers=workers):
+    for receipt in build_shards(lot.jobs, workers=workers, work=build_shard):
         on_receipt(receipt)
         done += 1
     return done

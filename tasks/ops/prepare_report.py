@@ -68,7 +68,7 @@ def card_markdown(
         ("sizes", f"{sizes} px, {version.parameters.array_format}, {version.parameters.fidelity}"),
         ("shards", f"{len(version.shards):,}"),
         ("bytes", f"{version.bytes / 1e6:,.1f} MB"),
-        ("built in this run", _build_text(figures)),
+        ("built in this run", build_text(figures)),
         ("source", code_span(version.source)),
         ("plan", f"`{version.plan}`"),
         ("libraries", ", ".join(f"{name} {number}" for name, number in version.parameters.libraries)),
@@ -77,9 +77,9 @@ def card_markdown(
         [
             f"# {dataset}, version {version.number}",
             "",
-            _embedded(sheet),
+            embedded(sheet, "contact sheet"),
             "",
-            _table(("", ""), rows),
+            markdown_table(("", ""), rows),
             "",
             "## Refused images",
             "",
@@ -107,7 +107,8 @@ def _set_aside_text(classes: tuple[str, ...]) -> str:
     return f"{len(classes):,}: {named}{more}"
 
 
-def _build_text(figures: BuildFigures) -> str:
+def build_text(figures: BuildFigures) -> str:
+    """Tell how many images were built, how fast and at what cost."""
     if not figures.images:
         return "nothing: every shard was there"
     return (
@@ -119,17 +120,21 @@ def _build_text(figures: BuildFigures) -> str:
 def _refused_text(refusals: Refusals) -> str:
     if not refusals.total:
         return "None."
-    table = _table(("reason", "images"), [(reason, f"{count:,}") for reason, count in refusals.by_reason.items()])
+    table = markdown_table(
+        ("reason", "images"), [(reason, f"{count:,}") for reason, count in refusals.by_reason.items()]
+    )
     shown = [(code_span(one.name), f"{one.reason}: {code_span(one.detail)}") for one in refusals.first[:SHOWN_REFUSED]]
-    return f"{table}\n\n{_table(('image', 'why'), shown)}\n\nAll of them: `{refusals.report}`"
+    return f"{table}\n\n{markdown_table(('image', 'why'), shown)}\n\nAll of them: `{refusals.report}`"
 
 
-def _table(header: tuple[str, str], rows: list[tuple[str, str]]) -> str:
+def markdown_table(header: tuple[str, str], rows: list[tuple[str, str]]) -> str:
+    """Return a table of two columns."""
     lines = [f"| {header[0]} | {header[1]} |", "|---|---|"]
     return "\n".join([*lines, *(f"| {name} | {value} |" for name, value in rows)])
 
 
-def _embedded(sheet: Image.Image) -> str:
+def embedded(picture: Image.Image, text: str) -> str:
+    """Return a picture as Markdown that needs no file beside it."""
     content = io.BytesIO()
-    sheet.save(content, "JPEG", quality=85)
-    return f"![contact sheet](data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode('ascii')})"
+    picture.save(content, "JPEG", quality=85)
+    return f"![{text}](data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode('ascii')})"

@@ -11,13 +11,14 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from queue import Empty
-from typing import Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from storage.errors import ShardCrashed
-from tasks.ops.shard_building import DecodingGuard, ShardJob, build_shard
+from storage.layout import DatasetFolder
+from tasks.ops.shard_building import DecodingGuard
 from tasks.ops.worker_guard import DECODE_SECONDS, JournalGuard, blamed_position, limit_worker
 
 QUEUED_PER_WORKER = 2
@@ -42,13 +43,30 @@ class OfShard(Protocol):
     def key(self) -> str: ...
 
 
+class PoolJob(Protocol):
+    """What the pool must know of the job of one shard, which is a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def folder(self) -> DatasetFolder: ...
+
+    @property
+    def scratch(self) -> Path: ...
+
+    @property
+    def crashed(self) -> dict[int, str]: ...
+
+
+Job = TypeVar("Job", bound=PoolJob)
 Result = TypeVar("Result", bound=OfShard)
-Work = Callable[[ShardJob, DecodingGuard], Result]
+Work = Callable[[Job, DecodingGuard], Result]
 
 
-def build_shards(
-    jobs: Iterable[ShardJob], *, workers: int, work: Work[Result] = build_shard
-) -> Generator[Result, None, None]:
+def build_shards(jobs: Iterable[Job], *, workers: int, work: Work[Job, Result]) -> Generator[Result, None, None]:
     """Build shards in `workers` processes; yield what `work` returns, the receipt of each, as it is done.
 
     When a worker dies the pool is made anew. Each shard that was decoding then is built alone, so that a second
@@ -73,7 +91,7 @@ def build_shards(
                 raise _crashed(next(iter(pending.values())), error) from error
 
 
-def _build_alone(job: ShardJob, work: Work[Result]) -> Result:
+def _build_alone(job: Job, work: Work[Job, Result]) -> Result:
     deaths = Counter([blamed_position(_journal(job))])
     unexplained = 0
     while True:
@@ -91,7 +109,7 @@ def _build_alone(job: ShardJob, work: Work[Result]) -> Result:
                 raise _crashed(job, error) from error
 
 
-def _on_pool(jobs: list[ShardJob], workers: int, work: Work[Result]) -> Iterator[Result]:
+def _on_pool(jobs: list[Job], workers: int, work: Work[Job, Result]) -> Iterator[Result]:
     # A pool of one is another process too: only that may be killed.
     pool = ProcessPoolExecutor(max_workers=workers, initializer=limit_worker, initargs=(os.getpid(),))
     waiting, is_done = iter(jobs), False
@@ -117,11 +135,11 @@ def _forget_queued(pool: ProcessPoolExecutor) -> None:
             pool._work_ids.get_nowait()
 
 
-def _work(work: Work[Result], job: ShardJob) -> Result:
+def _work(work: Work[Job, Result], job: Job) -> Result:
     return work(job, JournalGuard(_journal(job)))
 
 
-def _journal(job: ShardJob) -> Path:
+def _journal(job: PoolJob) -> Path:
     return job.scratch / f"{job.key}.decoding"
 
 
@@ -131,7 +149,7 @@ def _cause(error: TerminatedWorkerError) -> str:
     return "ended the worker process twice"
 
 
-def _crashed(job: ShardJob, error: TerminatedWorkerError) -> ShardCrashed:
+def _crashed(job: PoolJob, error: TerminatedWorkerError) -> ShardCrashed:
     return ShardCrashed(
         f"worker processes died while they wrote shards of {job.folder.path} ({' '.join(str(error).split())}): "
         "look for a full or failing disk or too little memory, then run again"

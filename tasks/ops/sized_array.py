@@ -32,9 +32,13 @@ class SizedArray:
         labels: NDArray[np.int64],
         ids: NDArray[np.uint64],
         stack: ExitStack,
+        prefix: str = "",
     ) -> None:
-        """Begin at `path`; `labels` and `ids` are those of all inputs, `stack` closes the file."""
-        self._path, self._format = path, format_
+        """Begin at `path`; `labels` and `ids` are those of all inputs, `stack` closes the file.
+
+        The object's name will begin with `prefix` and the size.
+        """
+        self._path, self._format, self._prefix = path, format_, f"{prefix}{side}"
         self._labels, self._ids = labels, ids
         self._spec = ArraySpec(side, len(ids), format_.rows_per_chunk(side))
         # A worker that died at this shard may have left its half.
@@ -74,7 +78,7 @@ class SizedArray:
         """Compare the closed file with what was meant, and move it to its final name."""
         self._verify()
         side = self._spec.side
-        stored = store_object(folder, self._path, prefix=str(side), suffix=self._format.suffix)
+        stored = store_object(folder, self._path, prefix=self._prefix, suffix=self._format.suffix)
         return ShardArray(side, stored, rows_per_crc(side), tuple(self._crcs))
 
     def _block_rows(self) -> int:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from storage.receipts import Receipt
-from tasks.ops.shard_building import ShardJob
+from tasks.ops.shard_building import ShardJob, build_shard
 from tasks.ops.shard_pool import build_shards
 from tests.faults.bare_prepare import BareJob, prepare
 from tests.faults.figures import record
@@ -230,7 +230,7 @@ def prepared_while(source: Path, root: Path, change: Callable[[], None]) -> Publ
 
     def build(jobs: Iterable[ShardJob]) -> Iterator[Receipt]:
         change()
-        yield from build_shards(jobs, workers=2)
+        yield from build_shards(jobs, workers=2, work=build_shard)
 
     prepare(BareJob(str(source), str(root), max_refused=1.0), build=build)
     return published(root)

@@ -24,7 +24,7 @@ import pytest
 
 from storage.errors import ShardCrashed
 from storage.layout import DatasetFolder
-from tasks.ops.shard_building import ShardJob
+from tasks.ops.shard_building import ShardJob, build_shard
 from tasks.ops.shard_pool import build_shards
 
 REPOSITORY = Path(__file__).parents[3]
@@ -104,7 +104,7 @@ pytestmark = pytest.mark.usefixtures("no_process_is_left")
 
 def test_every_shard_is_built_once_by_other_processes(with_slow):
     jobs = [with_slow(f"class{number}", position=None) for number in range(9)]
-    receipts = list(build_shards(iter(jobs), workers=2))
+    receipts = list(build_shards(iter(jobs), workers=2, work=build_shard))
     assert sorted(receipt.key for receipt in receipts) == sorted(job.key for job in jobs)
     assert all(labels_stored(job) == list(range(6)) for job in jobs)
     notes = [noted(job) for job in jobs]
@@ -112,13 +112,13 @@ def test_every_shard_is_built_once_by_other_processes(with_slow):
 
 
 def test_no_job_is_no_work():
-    assert list(build_shards([], workers=2)) == []
+    assert list(build_shards([], workers=2, work=build_shard)) == []
 
 
 def test_the_image_that_kills_twice_is_refused_and_all_others_are_stored(with_slow):
     bad, *others = jobs = [with_slow("killer"), with_slow("slow"), with_slow("small", position=None)]
     with killing(bad, 3, times=2) as killed:
-        receipts = list(build_shards(jobs, workers=2))
+        receipts = list(build_shards(jobs, workers=2, work=build_shard))
     assert len(killed) == 2
     assert sorted(receipt.key for receipt in receipts) == sorted(job.key for job in jobs)
     body = on_disk(bad)
@@ -135,7 +135,7 @@ def test_the_image_that_kills_twice_is_refused_and_all_others_are_stored(with_sl
 def test_one_death_while_decoding_is_forgiven(with_slow):
     job = with_slow("cat")
     with killing(job, 3, times=1) as killed:
-        (receipt,) = build_shards([job], workers=2)
+        (receipt,) = build_shards([job], workers=2, work=build_shard)
     assert len(killed) == 1
     assert (receipt.rows, receipt.refused) == (6, ())
     assert labels_stored(job) == list(range(6))
@@ -144,7 +144,7 @@ def test_one_death_while_decoding_is_forgiven(with_slow):
 def test_two_images_of_one_shard_may_kill_and_only_they_are_refused(make_job, pngs, slow_image: bytes):
     job = make_job({**pngs(5), "cat/1.png": slow_image, "cat/3.png": slow_image})
     with killing(job, 1, times=2) as first, killing(job, 3, times=2) as second:
-        (receipt,) = build_shards([job], workers=1)
+        (receipt,) = build_shards([job], workers=1, work=build_shard)
     assert (len(first), len(second)) == (2, 2)
     assert [(refused.position, refused.reason.value) for refused in receipt.refused] == [(1, "crashed"), (3, "crashed")]
     assert labels_stored(job) == [0, 2, 4]
@@ -153,7 +153,7 @@ def test_two_images_of_one_shard_may_kill_and_only_they_are_refused(make_job, pn
 def test_one_death_of_each_of_two_images_is_forgiven(make_job, pngs, slow_image: bytes):
     job = make_job({**pngs(5), "cat/1.png": slow_image, "cat/3.png": slow_image})
     with killing(job, 1, times=1) as first, killing(job, 3, times=1) as second:
-        (receipt,) = build_shards([job], workers=1)
+        (receipt,) = build_shards([job], workers=1, work=build_shard)
     assert (len(first), len(second), receipt.rows) == (1, 1, 5)
 
 
@@ -169,7 +169,7 @@ def slow_to_read(make_job, pngs, tmp_path: Path) -> ShardJob:
 
 def test_one_death_outside_of_decoding_is_forgiven_and_blames_no_image(slow_to_read: ShardJob):
     with killing(slow_to_read, IDLE, times=1) as killed:
-        (receipt,) = build_shards([slow_to_read], workers=1)
+        (receipt,) = build_shards([slow_to_read], workers=1, work=build_shard)
     assert len(killed) == 1
     assert [refused.reason.value for refused in receipt.refused] == ["unknown-format"]
     assert labels_stored(slow_to_read) == [1, 2, 3]
@@ -182,7 +182,7 @@ def test_a_second_death_outside_of_decoding_ends_the_run_and_tells_where_to_look
             ShardCrashed, match=r"died while they wrote shards of .*/photos .*SIGKILL.* full or failing disk"
         ),
     ):
-        list(build_shards([slow_to_read], workers=1))
+        list(build_shards([slow_to_read], workers=1, work=build_shard))
     assert len(killed) == 2
     assert list((slow_to_read.folder.path / "receipts").iterdir()) == []
 
@@ -190,13 +190,13 @@ def test_a_second_death_outside_of_decoding_ends_the_run_and_tells_where_to_look
 def test_an_error_in_a_worker_reaches_the_run_as_it_is(with_slow, tmp_path: Path):
     job = with_slow("cat", position=None)
     with pytest.raises(FileNotFoundError, match="nowhere"):
-        list(build_shards([replace(job, source=tmp_path / "nowhere")], workers=2))
+        list(build_shards([replace(job, source=tmp_path / "nowhere")], workers=2, work=build_shard))
 
 
 def test_an_interrupted_run_leaves_no_worker_and_its_receipts(with_slow, folder: DatasetFolder):
     jobs = [with_slow(f"class{number}", position=0 if number else None) for number in range(5)]
     others = set(psutil.Process().children())
-    building = build_shards(jobs, workers=2)
+    building = build_shards(jobs, workers=2, work=build_shard)
     first = next(building)
     children = set(psutil.Process().children()) - others
     workers = [process for process in children if "popen_loky" in " ".join(process.cmdline())]
@@ -206,14 +206,15 @@ def test_an_interrupted_run_leaves_no_worker_and_its_receipts(with_slow, folder:
     assert time.monotonic() - started < 5
     assert not any(process.is_running() for process in workers)
     assert first.key in {path.stem for path in (folder.path / "receipts").iterdir()}
-    assert {receipt.key for receipt in build_shards(jobs, workers=2)} == {job.key for job in jobs}
+    assert {receipt.key for receipt in build_shards(jobs, workers=2, work=build_shard)} == {job.key for job in jobs}
 
 
 RUN = """
 import pickle, sys
+from tasks.ops.shard_building import build_shard
 from tasks.ops.shard_pool import build_shards
 if __name__ == "__main__":
-    for receipt in build_shards(pickle.loads(bytes.fromhex(sys.stdin.read())), workers=2):
+    for receipt in build_shards(pickle.loads(bytes.fromhex(sys.stdin.read())), workers=2, work=build_shard):
         pass
 """
 
