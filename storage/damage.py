@@ -14,9 +14,10 @@ from storage.array_formats import array_format, chunk_ranges
 from storage.digests import chunk_crc
 from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
+from storage.pair_versions import RowVersion
 from storage.receipts import StoredObject, published_receipt
 from storage.row_tables import read_rows_table
-from storage.versions import Version, VersionShard
+from storage.versions import VersionShard
 
 Rows = tuple[int, int]
 """The first row and the one after the last."""
@@ -50,14 +51,14 @@ class Damage:
         return "; ".join(parts)
 
 
-def shard_of(version: Version, stored: StoredObject) -> tuple[VersionShard, int] | None:
+def shard_of(version: RowVersion, stored: StoredObject) -> tuple[VersionShard, int] | None:
     """Return the shard of `version` that `stored` holds pixels of, and its first row; None for other objects."""
     starts = accumulate((shard.rows for shard in version.shards), initial=0)
     found = ((shard, first) for shard, first in zip(version.shards, starts, strict=False) if stored in shard.objects)
     return next(found, None)
 
 
-def lost_rows(folder: DatasetFolder, version: Version, stored: StoredObject, path: Path) -> tuple[Rows, ...]:
+def lost_rows(folder: DatasetFolder, version: RowVersion, stored: StoredObject, path: Path) -> tuple[Rows, ...]:
     """Return the rows of `version` whose chunks in the object at `path` are not what was published."""
     found = shard_of(version, stored)
     if found is None:
@@ -67,13 +68,13 @@ def lost_rows(folder: DatasetFolder, version: Version, stored: StoredObject, pat
     try:
         receipt = published_receipt(folder, shard.key, shard.identity)
         array = next(array for array in receipt.arrays if array.stored == stored)
-        bad = _bad_chunks(path, version.parameters.array_format, shard.rows, array.rows_per_chunk, array.chunk_crcs)
+        bad = _bad_chunks(path, version.array_format, shard.rows, array.rows_per_chunk, array.chunk_crcs)
         return tuple(_joined((first + chunk.start, first + chunk.stop) for chunk in bad))
     except (DamagedDataset, StopIteration):
         return whole
 
 
-def classes_of(folder: DatasetFolder, version: Version, rows: tuple[Rows, ...]) -> tuple[str, ...]:
+def classes_of(folder: DatasetFolder, version: RowVersion, rows: tuple[Rows, ...]) -> tuple[str, ...]:
     """Return the classes of `rows`, sorted; none where the table of rows is damaged too."""
     try:
         path = folder.objects / version.table.name

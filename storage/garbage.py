@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from storage.bundles import Bundle
 from storage.digests import object_bytes
 from storage.durable import remove, sync_folder
 from storage.errors import DamagedDataset, UnknownDataset
@@ -148,7 +149,7 @@ def _needed(folder: DatasetFolder, keep: int | None, grace: timedelta) -> _Neede
 
 def _receipts_of(folder: DatasetFolder, version: AnyVersion) -> set[str]:
     """Return the names that the receipts of a version may have."""
-    if not isinstance(version, Version):
+    if isinstance(version, Bundle):
         return {folder.receipt(key).name for key in version.receipts}
     places = [(folder.receipt(shard.key), folder.former_receipt(shard.key, shard.identity)) for shard in version.shards]
     return {path.name for both in places for path in both}

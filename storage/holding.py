@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from storage.bundles import Bundle
 from storage.datasets import require_own_parts
 from storage.errors import UnknownDataset
 from storage.layout import DatasetFolder
 from storage.pins import Pin, pin
 from storage.publishing import AnyVersion
 from storage.tiers import Tiers
-from storage.versions import Version
 
 READ_PARTS = ("versions", "receipts", "objects")
 """What a reader opens files in."""
 
-Kind = TypeVar("Kind", Version, Bundle, AnyVersion)
+Kind = TypeVar("Kind", bound=AnyVersion)
 
 
 def held_version(

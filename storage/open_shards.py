@@ -13,11 +13,12 @@ from typing import TypeVar
 from storage.array_formats import MOST_CHUNK_BYTES, array_format
 from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
+from storage.pair_versions import RowVersion
 from storage.pins import Pin, pin
 from storage.receipts import ShardArray, StoredObject, published_receipt
 from storage.shard_rows import ShardRows
 from storage.tiers import Access, Tiers
-from storage.versions import Version, VersionShard
+from storage.versions import VersionShard
 
 logger = logging.getLogger(__name__)
 
@@ -34,12 +35,15 @@ class OpenShards:
     missing or damaged, the slow root's object takes its place.
     """
 
-    def __init__(self, tiers: Tiers, dataset: str, version: Version, side: int, *, access: Access, check: bool) -> None:
-        self._tiers, self._dataset, self._version, self._side = tiers, dataset, version, side
+    def __init__(
+        self, tiers: Tiers, dataset: str, version: RowVersion, place: int, *, access: Access, check: bool
+    ) -> None:
+        """`place` is that of the array among the objects of a shard."""
+        self._tiers, self._dataset, self._version, self._side = tiers, dataset, version, version.sides[place]
         self._reads_copies = access == "random" and tiers.is_split
         self._check = check
-        self._place = version.parameters.sides.index(side)
-        self._format = array_format(version.parameters.array_format)
+        self._place = place
+        self._format = array_format(version.array_format)
         self._open: dict[str, ShardRows] = {}
         self._lock = threading.RLock()
         self._pins: dict[DatasetFolder, Pin] = {}
@@ -148,7 +152,7 @@ class OpenShards:
     def _published(self, path: Path, shard: VersionShard, row_bytes: int) -> ShardArray:
         """Return what the receipt says of the array at `path`, with a checksum for every row."""
         receipt = published_receipt(self._tiers.authority(self._dataset), shard.key, shard.identity)
-        for array in receipt.arrays:
+        for array in receipt.arrays[self._place : self._place + 1]:
             covered = array.rows_per_chunk
             # To check one row takes the memory of all that its checksum covers.
             is_sane = covered == 1 or 1 < covered <= MOST_CHUNK_BYTES // row_bytes

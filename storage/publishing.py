@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeGuard, TypeVar
 
 from storage.bundles import Bundle, read_bundle
 from storage.durable import sync_folder
 from storage.errors import DamagedDataset, VersionConflict
 from storage.layout import DatasetFolder
+from storage.pair_versions import RECORD as PAIR_RECORD
+from storage.pair_versions import PairVersion, read_pair_version
 from storage.receipts import is_present
 from storage.records import create_record, record_kind
 from storage.versions import Version, highest_valid, read_version
 
-AnyVersion = Version | Bundle
+AnyVersion = Version | PairVersion | Bundle
 Draft = TypeVar("Draft", bound=AnyVersion)
+
+
+_RECORDS: dict[type[AnyVersion], str] = {Version: "version", PairVersion: PAIR_RECORD, Bundle: "bundle"}
+_READING: dict[str, Callable[[DatasetFolder, int], AnyVersion]] = {
+    PAIR_RECORD: read_pair_version,
+    "bundle": read_bundle,
+}
 
 
 def read_published(folder: DatasetFolder, number: int) -> AnyVersion:
@@ -24,7 +34,7 @@ def read_published(folder: DatasetFolder, number: int) -> AnyVersion:
         DamagedDataset: its bytes are not those that were published.
         UnreadableRecord: another version of this code wrote it.
     """
-    reading = read_bundle if record_kind(folder.version(number)) == "bundle" else read_version
+    reading = _READING.get(record_kind(folder.version(number)) or "", read_version)
     return reading(folder, number)
 
 
@@ -55,8 +65,7 @@ def publish(folder: DatasetFolder, draft: Draft) -> tuple[Draft, bool]:
     # A run that was killed may have given a name that is not on the disk yet, and this one has found it there.
     for part in (folder.objects, folder.path / "receipts", folder.path / "plans"):
         sync_folder(part)
-    kind = "bundle" if isinstance(draft, Bundle) else "version"
-    if create_record(folder.version(draft.number), kind, draft):
+    if create_record(folder.version(draft.number), _RECORDS[type(draft)], draft):
         return draft, True
     winner = read_published(folder, draft.number)
     if _is_same(winner, draft):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from types import TracebackType
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from storage.digests import object_digest
 from storage.errors import DamagedDataset, UnknownDataset
 from storage.holding import held_version
+from storage.pair_versions import PairVersion, RowVersion, current_pairs, read_pair_version
 from storage.pins import Pin
 from storage.receipts import is_present
 from storage.row_tables import read_rows_table
@@ -18,10 +20,12 @@ from storage.sized_rows import SizedRows
 from storage.tiers import Access, Tiers
 from storage.versions import Version, current_version, read_version
 
+Rows = TypeVar("Rows", bound=RowVersion)
+
 
 def open_version(
     tiers: Tiers, dataset: str, *, number: int | None = None, access: Access = "random", check: bool = True
-) -> OpenVersion:
+) -> OpenVersion[Version]:
     """Open the current version of `dataset`, or version `number`; nothing of it is collected until it is closed.
 
     `access` says how rows will be read, which decides the disk. With `check`, every chunk that is read is
@@ -34,19 +38,33 @@ def open_version(
     return OpenVersion(tiers, dataset, version, access=access, check=check, held=held)
 
 
-class OpenVersion:
+def open_pairs(
+    tiers: Tiers, dataset: str, *, number: int | None = None, access: Access = "random", check: bool = True
+) -> OpenVersion[PairVersion]:
+    """Open pairs as `open_version` opens images; `array(GOOD)` and `array(BAD)` have their rows, one beside the other.
+
+    Raises:
+        UnknownDataset: there is no such dataset or version, or it is not one of pairs.
+    """
+    version, held = held_version(
+        tiers, dataset, number, current=current_pairs, read=read_pair_version, making="pairs … --name"
+    )
+    return OpenVersion(tiers, dataset, version, access=access, check=check, held=held)
+
+
+class OpenVersion(Generic[Rows]):
     """A published version, open for reading; a context manager. The row tables are columns of equal length."""
 
     def __init__(
-        self, tiers: Tiers, dataset: str, version: Version, *, access: Access, check: bool, held: Pin | None = None
+        self, tiers: Tiers, dataset: str, version: Rows, *, access: Access, check: bool, held: Pin | None = None
     ) -> None:
         self.version = version
         self._held = held
         self._tiers, self._dataset, self._check = tiers, dataset, check
         self._access: Access = access
-        self._sizes: dict[int, SizedRows] = {}
+        self._arrays: dict[int, SizedRows] = {}
 
-    def __enter__(self) -> OpenVersion:
+    def __enter__(self) -> OpenVersion[Rows]:
         return self
 
     def __exit__(
@@ -60,7 +78,7 @@ class OpenVersion:
     @property
     def sides(self) -> tuple[int, ...]:
         """Return the sizes that were published, in pixels."""
-        return self.version.parameters.sides
+        return self.version.sides
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -71,11 +89,15 @@ class OpenVersion:
         """Return the rows at `side` pixels, `(n, side, side, 3)` uint8 RGB when sliced."""
         if side not in self.sides:
             raise UnknownDataset(f"{self._dataset} has no size {side}; it has: {', '.join(map(str, self.sides))}")
-        if side not in self._sizes:
-            self._sizes[side] = SizedRows(
-                self._tiers, self._dataset, self.version, side, access=self._access, check=self._check
+        return self.array(self.sides.index(side))
+
+    def array(self, place: int) -> SizedRows:
+        """Return the rows of one of a shard's arrays: that of the size `sides[place]`, `GOOD` or `BAD` of pairs."""
+        if place not in self._arrays:
+            self._arrays[place] = SizedRows(
+                self._tiers, self._dataset, self.version, place, access=self._access, check=self._check
             )
-        return self._sizes[side]
+        return self._arrays[place]
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:
@@ -108,9 +130,9 @@ class OpenVersion:
         """Close every shard that is open, and let go of the version."""
         if self._held is not None:
             self._held.close()
-        for rows in self._sizes.values():
+        for rows in self._arrays.values():
             rows.close()
-        self._sizes.clear()
+        self._arrays.clear()
 
     @cached_property
     def _table(self):

@@ -94,7 +94,7 @@ def checked_records(folder: DatasetFolder) -> CheckedRecords:
     for version in found.versions.values():
         if isinstance(version, Version):
             _check_plan(found, version)
-        else:
+        if isinstance(version, Bundle):
             _check_file_receipts(found, version)
     _check_receipts(found)
     return found

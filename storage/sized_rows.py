@@ -10,18 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.open_shards import OpenShards
+from storage.pair_versions import RowVersion
 from storage.tiers import Access, Tiers
-from storage.versions import Version
 
 
 class SizedRows:
     """All rows of a version at one size, read by slice or by an array of row numbers."""
 
-    def __init__(self, tiers: Tiers, dataset: str, version: Version, side: int, *, access: Access, check: bool) -> None:
-        self._side = side
+    def __init__(
+        self, tiers: Tiers, dataset: str, version: RowVersion, place: int, *, access: Access, check: bool
+    ) -> None:
+        """`place` is that of the array among the objects of a shard."""
+        self._side = version.sides[place]
         self._shards = [shard for shard in version.shards if shard.rows]
         self._starts = list(accumulate((shard.rows for shard in self._shards), initial=0))
-        self._open = OpenShards(tiers, dataset, version, side, access=access, check=check)
+        self._open = OpenShards(tiers, dataset, version, place, access=access, check=check)
 
     def __len__(self) -> int:
         return self._starts[-1]

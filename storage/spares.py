@@ -93,9 +93,9 @@ def spared_files(folder: DatasetFolder, version: AnyVersion) -> Iterator[Path]:
     yield folder.version(version.number)
     if isinstance(version, Version):
         yield from (folder.plan(version.plan) / name for name in PLAN_FILES)
-        yield from (locate_receipt(folder, shard.key, shard.identity)[0] for shard in version.shards)
-    else:
+    if isinstance(version, Bundle):
         yield from (folder.receipt(key) for key in version.receipts)
+    yield from (locate_receipt(folder, shard.key, shard.identity)[0] for shard in version.shards)
     yield from (folder.objects / stored.name for stored in version.companions)
 
 
@@ -127,7 +127,7 @@ def _require_whole(folder: DatasetFolder, version: AnyVersion) -> None:
     read_published(folder, version.number)
     if isinstance(version, Version):
         require_whole_plan(folder, version.plan)
-    else:
+    if isinstance(version, Bundle):
         for key in version.receipts:
             read_file_receipt(folder, key)
     for stored in version.companions:

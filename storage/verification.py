@@ -16,12 +16,13 @@ from storage.damage import Damage, classes_of, lost_rows, shard_of
 from storage.datasets import existing_dataset
 from storage.digests import object_bytes, object_digest
 from storage.layout import DatasetFolder
+from storage.pair_versions import RowVersion
 from storage.plain_files import named_kind, strays_below
 from storage.receipts import StoredObject
 from storage.record_checks import CheckedRecords, checked_records
 from storage.spares import spares_in
 from storage.tiers import Tiers
-from storage.versions import Version, version_numbers
+from storage.versions import version_numbers
 
 SECONDS_PER_DAY = 86_400
 
@@ -154,7 +155,7 @@ def _wrong_content(item: _Item) -> str:
 
 def _damage(records: CheckedRecords, item: _Item, problem: str) -> Damage:
     published = records.versions.get(max(item.versions))
-    version = published if isinstance(published, Version) else None
+    version = published if isinstance(published, RowVersion) else None
     shard = shard_of(version, item.stored) if version else None
     rows = lost_rows(records.folder, version, item.stored, item.path) if version and shard else ()
     return Damage(

@@ -62,6 +62,16 @@ class Version:
     card: StoredObject | None
 
     @property
+    def sides(self) -> tuple[int, ...]:
+        """Return the sizes of its images, in pixels."""
+        return self.parameters.sides
+
+    @property
+    def array_format(self) -> str:
+        """Return the name of the format of its arrays."""
+        return self.parameters.array_format
+
+    @property
     def objects(self) -> list[StoredObject]:
         """Return every object that this version needs."""
         of_shards = [stored for shard in self.shards for stored in shard.objects]
@@ -94,8 +104,8 @@ def read_version(folder: DatasetFolder, number: int) -> Version:
         UnreadableRecord: another version of this code wrote it.
     """
     path = folder.version(number)
-    if record_kind(path) == "bundle":
-        raise UnknownDataset(f"{folder.path} holds files such as word maps, and no images")
+    if record_kind(path) not in (None, "version"):
+        raise UnknownDataset(f"{folder.path} holds no prepared images, but something that was made with them")
     try:
         version = read_record(path, "version", Version)
     except FileNotFoundError as error:
@@ -123,7 +133,7 @@ def _makes_sense(version: Version) -> bool:
     """Tell whether counts and sizes agree with each other, so that readers may rely on them."""
     sides, shards = version.parameters.sides, version.shards
     sizes = all(1 <= side <= MAX_SIDE for side in sides) and len(set(sides)) == len(sides)
-    rows = all(_has_its_objects(shard, sides) for shard in shards)
+    rows = all(has_its_objects(shard, sides) for shard in shards)
     totals = (
         version.stored + version.refused == version.listed and sum(shard.rows for shard in shards) == version.stored
     )
@@ -131,7 +141,7 @@ def _makes_sense(version: Version) -> bool:
     return sizes and rows and totals and order
 
 
-def _has_its_objects(shard: VersionShard, sides: tuple[int, ...]) -> bool:
+def has_its_objects(shard: VersionShard, sides: tuple[int, ...]) -> bool:
     """Tell whether there is an object for each size, of no fewer bytes than its pixels have: none is compressed."""
     if not shard.rows:
         return not shard.objects

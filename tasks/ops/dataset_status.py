@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from storage.datasets import find_datasets, require_own_parts
 from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
+from storage.pair_versions import RowVersion
 from storage.plans import read_plan
 from storage.publishing import AnyVersion, current_published
 from storage.receipts import find_receipt, is_present
@@ -68,17 +69,18 @@ def _status(tiers: Tiers, folder: DatasetFolder) -> DatasetStatus:
     staged = (
         [stored for stored in published.objects if is_present(cache, stored)] if published and tiers.is_split else []
     )
-    # What only images have.
+    # What only images have, and what pairs have, too.
     version = published if isinstance(published, Version) else None
+    rows = published if isinstance(published, RowVersion) else None
     return DatasetStatus(
         name=folder.name,
         versions=tuple(version_numbers(folder)),
         current=published.number if published else None,
         created=published.created if published else "",
-        sides=version.parameters.sides if version else (),
+        sides=rows.sides if rows else (),
         array_format=_format_of(published),
-        classes=len(version.classes) if version else 0,
-        stored=version.stored if version else 0,
+        classes=len(rows.classes) if rows else 0,
+        stored=rows.stored if rows else 0,
         refused=version.refused if version else 0,
         bytes=published.bytes if published else 0,
         staged_bytes=sum(stored.bytes for stored in staged),
@@ -89,7 +91,7 @@ def _status(tiers: Tiers, folder: DatasetFolder) -> DatasetStatus:
 def _format_of(published: AnyVersion | None) -> str:
     if published is None:
         return ""
-    return published.parameters.array_format if isinstance(published, Version) else published.kind
+    return published.array_format if isinstance(published, RowVersion) else published.kind
 
 
 def _unfinished(folder: DatasetFolder) -> list[UnfinishedPlan]:

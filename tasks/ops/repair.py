@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from storage.bundles import Bundle
 from storage.damage import Damage
 from storage.datasets import IMAGES, DatasetMark, existing_dataset, make_parts
 from storage.durable import remove, write_durably
@@ -127,7 +126,7 @@ def _restored(work: _Work, records: CheckedRecords, damage: Damage) -> bool:
 def _kind_of(records: CheckedRecords) -> str:
     """Return what a dataset holds, from its versions, or from the spares where all records of versions are lost."""
     for version in records.versions.values():
-        return version.kind if isinstance(version, Bundle) else IMAGES
+        return IMAGES if isinstance(version, Version) else version.kind
     marker = records.folder.marker
     marks = (
         record_in(content, "dataset", DatasetMark, path=marker) for content in spared_copies(records.folder, marker)
