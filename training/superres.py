@@ -1,4 +1,4 @@
-"""The recipe `superres`: learn to enlarge pictures from pairs of two sizes of one published version.
+"""The recipe `superres`: learn to enlarge pictures, from published pairs or from two sizes of a published version.
 
 `net=johnson` is the network of 2016 that fast.ai built in 2017, `net=unet` that of its lesson 7 of 2019, each with
 the pixel, perceptual or feature loss. Rows of the split "test" are never learnt from; all figures are theirs.
@@ -13,7 +13,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from storage.reading import open_version
 from storage.tiers import Tiers
 from training.augmentation import CropFlip
 from training.averaging import WeightAverage
@@ -24,10 +23,11 @@ from training.feature_loss import PixelLoss, feature_loss, perceptual_loss
 from training.johnson import Johnson
 from training.optimisation import Update, layer_groups
 from training.phases import Phase
-from training.sources import PickedRows, Source, StoredRows, split_rows
+from training.picture_pairs import open_picture_pairs
+from training.sources import PickedRows, Source, split_rows
 from training.steps import Run
 from training.superres_config import Config
-from training.superres_evaluation import LARGE, SMALL, Evaluation
+from training.superres_evaluation import Evaluation
 from training.superres_phases import johnson_phases, lesson_phases
 from training.superres_step import Loss, SuperresStep
 from training.unet import UNet
@@ -41,9 +41,14 @@ _TEST_BATCH = 8
 
 def make_run(config: Config, *, world: World, seed: int, resources: ExitStack) -> Run:
     """Open the version, and return the run on its splits "train" and "test"."""
-    tiers = Tiers(config.slow, config.fast or config.slow)
-    version = resources.enter_context(open_version(tiers, config.dataset, number=config.version))
-    pairs = StoredRows({SMALL: version.rows(config.small), LARGE: version.rows(config.large)})
+    pairs, version = open_picture_pairs(
+        Tiers(config.slow, config.fast or config.slow),
+        config.dataset,
+        number=config.version,
+        large=config.large,
+        small=config.small,
+        resources=resources,
+    )
     train, test = split_rows(version, "train"), split_rows(version, "test")[: config.test_rows]
     return run_on(config, PickedRows(pairs, train), PickedRows(pairs, test), world=world, seed=seed)
 

@@ -18,7 +18,8 @@ from training.weights import Weights
 class Config:
     """Settings of a run.
 
-    Rows come from `dataset` below the roots `slow` and `fast` (else `slow`), at `large` and `small` pixels. The
+    Rows come from `dataset`, pairs or prepared images, below the roots `slow` and `fast` (else `slow`), at `large` and
+    `small` pixels. The
     first `test_rows` of the test split are measured. `phases` are those of the net's authors where none are given;
     a phase's `side` is that of random crops of the large pictures, None leaves them whole.
 

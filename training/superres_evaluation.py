@@ -14,12 +14,11 @@ from tasks.ops.contact_sheet import contact_sheet
 from tasks.ops.image_quality import enlarged, luma_quality, mean_quality
 from training.batches import Batch, unit_range
 from training.distributed import World
+from training.picture_pairs import LARGE, SMALL
 from training.pixel_ranges import as_levels
 from training.steps import Validation
 
 BASELINES = ("bicubic", "lanczos")
-SMALL, LARGE = "small", "large"
-"""The arrays of a pair in a batch: what is enlarged, and what it should become."""
 
 _STRIPS = 4
 

@@ -13,8 +13,9 @@ from training.batches import Batch, unit_range
 from training.feature_loss import Terms
 from training.optimisation import Update
 from training.phases import Phase, Rates
+from training.picture_pairs import LARGE, SMALL
 from training.steps import Validation
-from training.superres_evaluation import LARGE, SMALL, Evaluation
+from training.superres_evaluation import Evaluation
 
 Loss = Callable[[Tensor, Tensor], Terms]
 """Maps restored and original images, `(n, 3, h, w)` in [0, 1], to the terms of which the sum is minimised."""
