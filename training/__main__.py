@@ -2,6 +2,8 @@
 
 Exit codes: 0 done; 1 failed, result.json says why; 2 bad settings; 11 another run has the GPU or the directory;
 74 disk full or I/O error; 75 stopped after a checkpoint: the same command goes on.
+
+`python -m training describe RECIPE …` tells what a run would be, `… evaluate RECIPE …` measures a finished model.
 """
 
 from __future__ import annotations
@@ -9,37 +11,46 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
-from training.configuration import resolved
+from storage.errors import DatasetError
+from storage.run_directory import RunDirectory
+from training.configuration import Configuration, continued
+from training.description import describe
 from training.device_lock import LOCKS
-from training.launch import ExitCode, Launch, carry_out
-from training.recipes import RECIPES, recipe_named
-from training.run_directory import RunDirectory
+from training.devices import device_named
+from training.evaluation import evaluate
+from training.exit_codes import ExitCode, code_of
+from training.launch import Launch, carry_out
+from training.recipes import Recipe, recipe_named
+from training.settings_options import add_settings, configuration_of
+
+_OTHERS = {"describe": describe, "evaluate": evaluate}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    options = _parser().parse_intermixed_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        launch = _launch(options)
-    except (ValueError, FileNotFoundError, IsADirectoryError) as error:
-        print(error, file=sys.stderr)
-        return ExitCode.BAD_INPUT
+        if given and given[0] in _OTHERS:
+            _OTHERS[given[0]](given[1:])
+            return ExitCode.DONE
+        launch = _launch(_parser().parse_intermixed_args(given))
+    except (Exception, KeyboardInterrupt) as error:
+        code = code_of(error)
+        if code == ExitCode.FAILED and not isinstance(error, DatasetError):
+            raise
+        print(error or type(error).__name__, file=sys.stderr)
+        return code
     return carry_out(launch)
 
 
 def _parser() -> argparse.ArgumentParser:
-    known = ", ".join(RECIPES) or "none yet"
     parser = argparse.ArgumentParser("python -m training", description="Train a recipe.", epilog=_epilog())
-    parser.add_argument("recipe", help=f"name ({known}), or package.module")
-    parser.add_argument("settings", nargs="*", metavar="key=value", help="overrule settings; loop.seed=1 is in [loop]")
+    add_settings(parser)
     parser.add_argument("--run-dir", type=Path, required=True, help="folder of this run; one that was stopped goes on")
-    parser.add_argument("--config", type=Path, help="TOML file with settings")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--locks", type=Path, default=LOCKS, help="folder of the locks of GPUs (default: %(default)s)")
     return parser
 
@@ -49,33 +60,25 @@ def _epilog() -> str:
 
 
 def _launch(options: argparse.Namespace) -> Launch:
-    recipe = recipe_named(options.recipe)
+    recipe, directory = recipe_named(options.recipe), RunDirectory(options.run_dir)
     # torchrun tells by these variables; nothing below this module reads the environment.
     rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     return Launch(
         recipe,
-        resolved(recipe, file=options.config, assignments=options.settings),
-        RunDirectory(options.run_dir),
-        _device(options.device, local_rank=int(os.environ.get("LOCAL_RANK", "0"))),
+        _as_begun(recipe, configuration_of(recipe, options), directory),
+        directory,
+        device_named(options.device, local_rank=int(os.environ.get("LOCAL_RANK", "0"))),
         rank=rank,
         size=size,
         locks=options.locks,
     )
 
 
-def _device(name: str, *, local_rank: int) -> torch.device:
-    """Return the device of that name; with "auto" or "cuda", each process of this machine has a GPU of its own."""
-    there = torch.cuda.device_count()
-    if name == "cpu" or (name == "auto" and not there):
-        return torch.device("cpu")
-    try:
-        device = torch.device("cuda" if name == "auto" else name)
-    except RuntimeError as error:
-        raise ValueError(f"there is no device {name!r}; name auto, cpu, cuda or cuda:N") from error
-    device = torch.device(device.type, local_rank if device.index is None else device.index)
-    if device.type == "cuda" and device.index >= there:
-        raise ValueError(f"there is no device {device}; this machine shows {there} GPUs")
-    return device
+def _as_begun(recipe: Recipe, configuration: Configuration, directory: RunDirectory) -> Configuration:
+    """Return the settings with what "current" meant when the run in the directory began, if it has got anywhere."""
+    if not directory.has_begun:
+        return configuration
+    return continued(recipe, configuration, tomllib.loads(directory.config.read_text()))
 
 
 if __name__ == "__main__":

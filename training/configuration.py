@@ -1,12 +1,16 @@
-"""What a run is told: a TOML file, then `key=value`, checked by the recipe's own `Config`."""
+"""What a run is told: a TOML file, then `key=value`, checked by the recipe's own `Config`.
+
+What "current" means is pinned when a run begins: it goes on with the rows that it began with.
+"""
 
 from __future__ import annotations
 
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -16,23 +20,38 @@ from training.recipes import Recipe
 from training.sentences import in_one_sentence
 
 LOOP = "loop"
+FREE = frozenset({"loop.keep_checkpoints", "loop.checkpoint_minutes", "loop.checkpoint_steps"})
+"""Settings that change nothing but the checkpoints: a run may go on with others, and the model is the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A run's settings, checked; `table` has them all, defaults too, as `config.toml` is written from."""
+    """A run's settings, checked; `table` has them all, defaults too, as `config.toml` is written from.
+
+    `asked` is the table before anything was pinned.
+    """
 
     recipe: Any
     loop: LoopSettings
     table: dict[str, Any]
+    asked: dict[str, Any]
 
 
-def resolved(recipe: Recipe, *, file: Path | None, assignments: Sequence[str]) -> Configuration:
-    """Return the settings of a run: those of `file`, overruled by `assignments`, `key=value` each.
+def resolved(
+    recipe: Recipe,
+    *,
+    file: Path | None,
+    assignments: Sequence[str] = (),
+    roots: Mapping[str, Path] = MappingProxyType({}),
+) -> Configuration:
+    """Return the settings of a run, pinned: those of `file`, overruled by `assignments`, `key=value` each.
+
+    `roots` fill the settings of their names where the recipe has such and they are not given.
 
     Raises:
         ValueError: one is unknown, or not what it has to be.
         FileNotFoundError: there is no such file.
+        UnknownDataset: what is to be pinned is not there.
     """
     given = {} if file is None else _read(file)
     if given.pop("recipe", recipe.name) != recipe.name:
@@ -41,9 +60,25 @@ def resolved(recipe: Recipe, *, file: Path | None, assignments: Sequence[str]) -
         _assign(given, assignment)
     loop = _checked(LoopSettings, given.pop(LOOP, {}), place=f"{LOOP}.")
     _require_known(given, recipe.config)
+    given = {name: str(root) for name, root in roots.items() if name in _names(recipe.config)} | given
     config = _checked(recipe.config, given, place="")
-    table = {"recipe": recipe.name, **_plain(recipe.config, config), LOOP: _plain(LoopSettings, loop)}
-    return Configuration(config, loop, table)
+    pinned = recipe.pinned(config)
+    return Configuration(pinned, loop, _table(recipe, pinned, loop), _table(recipe, config, loop))
+
+
+def continued(recipe: Recipe, configuration: Configuration, former: Mapping[str, Any]) -> Configuration:
+    """Return the settings with what "current" meant when the run of the table `former` began."""
+    pins = {key: former[key] for key in configuration.table if key not in configuration.asked and key in former}
+    if all(configuration.table[key] == value for key, value in pins.items()):
+        return configuration
+    given = {key: value for key, value in configuration.asked.items() if key not in ("recipe", LOOP)}
+    config = _checked(recipe.config, given | pins, place="")
+    return replace(configuration, recipe=config, table=_table(recipe, config, configuration.loop))
+
+
+def without_free(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table flat, by dotted keys, without the settings that a model does not depend on."""
+    return {key: value for key, value in _flat(table) if key not in FREE}
 
 
 def differences(former: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, str]:
@@ -54,6 +89,10 @@ def differences(former: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
         for key in dict.fromkeys([*before, *after])
         if before.get(key) != after.get(key)
     }
+
+
+def _table(recipe: Recipe, config: object, loop: LoopSettings) -> dict[str, Any]:
+    return {"recipe": recipe.name, **_plain(recipe.config, config), LOOP: _plain(LoopSettings, loop)}
 
 
 def _read(file: Path) -> dict[str, Any]:

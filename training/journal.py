@@ -7,18 +7,22 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from storage.durable import write_durably
+from storage.run_directory import RunDirectory
 from training.checkpoints import torch_bytes
 from training.distributed import World
 from training.phase_plot import drawn
 from training.progress import Progress
 from training.ramps import Level
-from training.run_directory import RunDirectory
 from training.steps import Validation
 from training.timetable import Stretch
 
@@ -44,10 +48,12 @@ class Journal:
     def __init__(self, directory: RunDirectory, world: World) -> None:
         self.directory, self.world = directory, world
         self._clock = _Clock(time.monotonic(), 0)
+        self._last = 0
 
     def begin(self, progress: Progress, stretches: Sequence[Stretch]) -> None:
         """Take up the curve where the run does, and draw what the phases make of the rates."""
         self._clock = _Clock(time.monotonic(), progress.rows)
+        self._last = stretches[-1].stop
         if self.world.is_first:
             self.directory.cut_metrics(progress.steps)
             write_durably(self.directory.phases, drawn(stretches))
@@ -67,7 +73,7 @@ class Journal:
         losses = self._joint(progress.take_losses())
         rates = stretch.rates(progress.steps - 1)
         line = {
-            **_heading("train", progress, stretch),
+            **self._heading("train", progress, stretch),
             "losses": losses,
             "learning_rate": _plain(rates.learning_rate),
             "momentum": _plain(rates.momentum),
@@ -83,15 +89,19 @@ class Journal:
     def validated(self, progress: Progress, stretch: Stretch, found: Validation) -> None:
         """Write what a validation found, pictures and all."""
         progress.metrics = {name: torch.as_tensor(value).item() for name, value in found.metrics.items()}
-        self._append({**_heading("valid", progress, stretch), "metrics": progress.metrics})
+        self._append({**self._heading("valid", progress, stretch), "metrics": progress.metrics})
         if self.world.is_first:
             for name, picture in found.samples.items():
-                self.directory.write_sample(progress.steps, name, picture)
+                _write_sample(self.directory.sample(progress.steps, name), picture)
 
     def finished(self, weights: Mapping[str, Any]) -> None:
         """Write what the finished model consists of."""
         if self.world.is_first:
             write_durably(self.directory.weights, torch_bytes(weights))
+
+    def _heading(self, kind: str, progress: Progress, stretch: Stretch) -> dict[str, Any]:
+        epoch = round(stretch.epochs_after(progress.steps), 4)
+        return {"kind": kind, "step": progress.steps, "steps": self._last, "epoch": epoch, "phase": stretch.number}
 
     def _append(self, line: Mapping[str, Any]) -> None:
         if self.world.is_first:
@@ -116,9 +126,12 @@ class Journal:
         }
 
 
-def _heading(kind: str, progress: Progress, stretch: Stretch) -> dict[str, Any]:
-    epoch = round(stretch.epochs_after(progress.steps), 4)
-    return {"kind": kind, "step": progress.steps, "epoch": epoch, "phase": stretch.number}
+def _write_sample(path: Path, picture: NDArray[np.uint8]) -> None:
+    """Write `(h, w, 3)` uint8 RGB as a PNG."""
+    path.parent.mkdir(exist_ok=True)
+    partial = path.with_suffix(".partial")
+    Image.fromarray(picture).save(partial, "PNG")
+    partial.replace(path)
 
 
 def _plain(level: Level) -> float | list[float]:

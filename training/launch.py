@@ -7,55 +7,27 @@ import time
 import tomllib
 from contextlib import ExitStack
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from storage.durable import write_durably
-from storage.errors import DatasetError, DiskFailed, DiskFull, UnknownDataset, UnreadableRecord
-from training.configuration import Configuration, differences
+from storage.run_directory import RunDirectory
+from training.configuration import FREE, Configuration, differences
 from training.device_lock import LOCKS, DeviceBusy, device_lock, file_lock
 from training.distributed import joined_world
-from training.interruption import interruption_by_signals
+from training.evaluation import evaluated
+from training.exit_codes import ExitCode, code_of
+from training.interruption import Interruption, interruption_by_signals
+from training.lineages import gone_on, lineage_of
 from training.loop import Outcome, train
 from training.randomness import seed_all
 from training.recipes import Recipe
-from training.run_directory import RunDirectory
 from training.run_log import logged
 from training.toml_text import toml_text
 
 LOG = logging.getLogger("training")
-
-FREE = {"loop.keep_checkpoints", "loop.checkpoint_minutes", "loop.checkpoint_steps"}
-"""Settings that change nothing but the checkpoints: a run may go on with others."""
-
-
-class ExitCode(IntEnum):
-    """Exit codes of `python -m training`, the same as those of all commands."""
-
-    DONE = 0
-    FAILED = 1
-    BAD_INPUT = 2
-    LOCKED = 11
-    DISK = 74
-    INTERRUPTED = 75
-
-
-_CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
-    (DeviceBusy, ExitCode.LOCKED),
-    (KeyboardInterrupt, ExitCode.INTERRUPTED),
-    (DiskFull, ExitCode.DISK),
-    (DiskFailed, ExitCode.DISK),
-    (UnknownDataset, ExitCode.BAD_INPUT),
-    (UnreadableRecord, ExitCode.BAD_INPUT),
-    (DatasetError, ExitCode.FAILED),
-    (ValueError, ExitCode.BAD_INPUT),
-    (FileNotFoundError, ExitCode.BAD_INPUT),
-    (PermissionError, ExitCode.BAD_INPUT),
-    (OSError, ExitCode.DISK),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +46,11 @@ class Launch:
     def is_first(self) -> bool:
         return self.rank == 0
 
+    @property
+    def device_name(self) -> str:
+        """The device as its maker calls it."""
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type
+
 
 def carry_out(launch: Launch) -> ExitCode:
     """Train, from the newest checkpoint if there is one; write how it ended, and return the exit code for it."""
@@ -87,8 +64,10 @@ def carry_out(launch: Launch) -> ExitCode:
                     LOG.info("%s holds a finished run of these settings; nothing to do", launch.directory.path)
                     return ExitCode.DONE
                 _begin_directory(launch)
-                outcome = _trained(launch, held)
-            _write_outcome(launch, outcome, seconds=time.monotonic() - started)
+                interruption = held.enter_context(interruption_by_signals())
+                outcome = _trained(launch, interruption)
+                held_out = _held_out(launch, outcome)
+            _write_outcome(launch, outcome, held_out, seconds=time.monotonic() - started)
             return ExitCode.DONE if outcome.state == "done" else ExitCode.INTERRUPTED
         except DeviceBusy as error:
             # The directory, its result too, may belong to the run that is in the way.
@@ -112,9 +91,7 @@ def _is_done(launch: Launch) -> bool:
         ValueError: the directory holds a run with other settings.
     """
     directory = launch.directory
-    result = directory.read_result()
-    is_done = result is not None and result["state"] == "done"
-    if directory.config.exists() and (is_done or directory.has_checkpoint):
+    if directory.has_begun:
         former = tomllib.loads(directory.config.read_text())
         changed = differences(former, tomllib.loads(toml_text(launch.configuration.table)))
         problems = [sentence for key, sentence in changed.items() if key not in FREE]
@@ -123,38 +100,51 @@ def _is_done(launch: Launch) -> bool:
                 f"{directory.path} holds a run with other settings: {'; '.join(problems)}. Use those of before, or "
                 "another run directory"
             )
-    return is_done
+    return directory.is_done
 
 
 def _begin_directory(launch: Launch) -> None:
     if launch.is_first:
+        lineage = lineage_of(launch.recipe, launch.configuration, processes=launch.size, device=launch.device_name)
+        former = launch.directory.read_lineage() if launch.directory.has_begun else None
+        launch.directory.write_lineage(gone_on(lineage, former))
         write_durably(launch.directory.config, toml_text(launch.configuration.table).encode())
         # Until the run has ended again, nobody may take the last end for this one.
         launch.directory.result.unlink(missing_ok=True)
 
 
-def _trained(launch: Launch, held: ExitStack) -> Outcome:
+def _trained(launch: Launch, interruption: Interruption) -> Outcome:
     settings = launch.configuration.loop
     if settings.cpu_threads is not None:
         torch.set_num_threads(settings.cpu_threads)
     if launch.device.type == "cuda":
         torch.cuda.set_device(launch.device)
-    interruption = held.enter_context(interruption_by_signals())
-    world = held.enter_context(joined_world(launch.rank, launch.size, launch.device))
-    seed_all(settings.seed, rank=launch.rank)
-    run = launch.recipe.make_run(launch.configuration.recipe, world=world, seed=settings.seed, resources=held)
-    return train(run, launch.directory, world=world, settings=settings, interruption=interruption)
+    # What the run holds is closed before the finished model is measured: the others are done by then.
+    with ExitStack() as resources:
+        world = resources.enter_context(joined_world(launch.rank, launch.size, launch.device))
+        seed_all(settings.seed, rank=launch.rank)
+        run = launch.recipe.make_run(launch.configuration.recipe, world=world, seed=settings.seed, resources=resources)
+        return train(run, launch.directory, world=world, settings=settings, interruption=interruption)
 
 
-def _write_outcome(launch: Launch, outcome: Outcome, *, seconds: float) -> None:
+def _held_out(launch: Launch, outcome: Outcome) -> dict[str, Any] | None:
+    """Return what the finished model reaches on held-out rows, None where it is not finished or not to be measured."""
+    weights, can_measure = launch.directory.weights, launch.recipe.evaluate is not None
+    if not (launch.is_first and can_measure and outcome.state == "done" and weights.exists()):
+        return None
+    own = launch.configuration
+    return evaluated(launch.recipe, own, weights, rows=own, device=launch.device)
+
+
+def _write_outcome(launch: Launch, outcome: Outcome, held_out: dict[str, Any] | None, *, seconds: float) -> None:
     if launch.is_first:
         found = {"state": outcome.state, "reason": outcome.reason, "steps": outcome.steps, "metrics": outcome.metrics}
-        launch.directory.write_result(found | _circumstances(launch, seconds))
+        launch.directory.write_result(found | {"held_out": held_out} | _circumstances(launch, seconds))
     LOG.info("%s after step %d%s", outcome.state, outcome.steps, f": {outcome.reason}" if outcome.reason else "")
 
 
 def _failed(launch: Launch, error: BaseException, *, seconds: float) -> ExitCode:
-    code = next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.FAILED)
+    code = code_of(error)
     state = "preempted" if code == ExitCode.INTERRUPTED else "failed"
     reason = str(error) if not isinstance(error, KeyboardInterrupt) else "it was told twice to stop"
     found = {"state": state, "reason": reason or type(error).__name__, "error": type(error).__name__}

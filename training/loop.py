@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
+from storage.run_directory import RunDirectory
 from training.agenda import Agenda
 from training.checkpoints import Checkpoints
 from training.distributed import World
@@ -18,7 +19,6 @@ from training.loop_settings import LoopSettings
 from training.memory import named_memory_errors
 from training.phases import sentence_of
 from training.progress import Progress
-from training.run_directory import RunDirectory
 from training.run_state import resumed, save_state
 from training.steps import Run
 from training.timetable import Stretch, laid_out

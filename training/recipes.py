@@ -1,26 +1,42 @@
 """The recipes that there are, by name; any other module is named by its dotted path.
 
-A recipe is one module with two names:
+A recipe is one module with two names, and up to four more that let its models be registered and compared:
 
     class Config: …
         A frozen dataclass or pydantic model. Every field has a default, or the user has to give it; what cannot be
         is a ValueError that says why. Its fields are the keys of `run.toml` and of `key=value`; nested tables and
-        `phases: tuple[Phase, …]` work. The key "loop" is taken, by `training.loop_settings.LoopSettings`.
+        `phases: tuple[Phase, …]` work. The key "loop" is taken, by `training.loop_settings.LoopSettings`. Fields
+        called `slow` and `fast` get the roots that the command names, where the settings do not.
 
     def make_run(config: Config, *, world: World, seed: int, resources: ExitStack) -> Run: …
         Makes networks on `world.device`, the step, phases and readers. `seed` is for the readers; torch's generators
         are seeded already. What has to be closed goes into `resources`: `resources.enter_context(open_version(…))`.
+
+    METRIC = Metric("psnr_y", better="higher")
+    def evaluate(model: Config, weights: Path, *, rows: Config, device: torch.device, resources: ExitStack) -> HeldOut:
+        Measures a finished model on rows that nothing was learnt from; METRIC is the figure that decides which of two
+        models is promoted. `weights` is the file of what `Step.weights()` returned in a run of the settings `model`;
+        the settings `rows` say which rows are held out: those of another run where an older model is measured beside
+        a newer one. A ValueError says why the two do not go together.
+
+    def pinned(config: Config) -> Config: …
+        The settings with numbers in place of what "current" means today: a run goes on with the rows that it began
+        with. A field that it fills is None before.
+
+    def origins(config: Config) -> Sequence[Origin]: …
+        What a run of pinned settings stands on: versions of datasets, files of weights (`file_origin` hashes one).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
-from training.steps import Run
+from storage.lineage import Metric, Origin
+from training.steps import HeldOut, Run
 
 RECIPES: Mapping[str, str] = MappingProxyType({"superres": "training.superres"})
 """Name → module."""
@@ -28,11 +44,22 @@ RECIPES: Mapping[str, str] = MappingProxyType({"superres": "training.superres"})
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A recipe as its module defines it."""
+    """A recipe as its module defines it; `metric` and `evaluate` are None where it measures no finished models."""
 
     name: str
+    module: ModuleType
     config: type[Any]
     make_run: Callable[..., Run]
+    metric: Metric | None
+    evaluate: Callable[..., HeldOut] | None
+
+    def pinned(self, config: Any) -> Any:
+        """Return the settings with what "current" means put into numbers."""
+        return self.module.pinned(config) if hasattr(self.module, "pinned") else config
+
+    def origins(self, config: Any) -> Sequence[Origin]:
+        """Return what a run of these settings stands on, as far as the recipe tells."""
+        return self.module.origins(config) if hasattr(self.module, "origins") else ()
 
 
 def recipe_named(name: str) -> Recipe:
@@ -49,7 +76,14 @@ def recipe_named(name: str) -> Recipe:
         module = import_module(path)
     except ModuleNotFoundError as error:
         raise ValueError(f"the recipe {name!r} cannot be imported: {error}") from error
-    missing = [each for each in ("Config", "make_run") if not hasattr(module, each)]
+    _require(module, "Config", "make_run")
+    metric, evaluate = getattr(module, "METRIC", None), getattr(module, "evaluate", None)
+    if metric is not None or evaluate is not None:
+        _require(module, "METRIC", "evaluate")
+    return Recipe(name, module, module.Config, module.make_run, metric, evaluate)
+
+
+def _require(module: ModuleType, *names: str) -> None:
+    missing = [each for each in names if not hasattr(module, each)]
     if missing:
-        raise ValueError(f"{path} is no recipe: it has no {' and no '.join(missing)}")
-    return Recipe(name, module.Config, module.make_run)
+        raise ValueError(f"{module.__name__} is no recipe: it has no {' and no '.join(missing)}")

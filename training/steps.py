@@ -1,4 +1,7 @@
-"""What the loop drives, and what a recipe therefore writes: a `Step`, and what it reads. Interfaces and values only."""
+"""What the loop drives, and what a recipe therefore writes: a `Step`, what it reads, what it measures.
+
+Interfaces and values only.
+"""
 
 from __future__ import annotations
 
@@ -69,6 +72,17 @@ class Reader(Protocol):
     def batches(self, epoch: int, first: int) -> Generator[Sized, None, None]:
         """Yield the batches from number `first` of `epoch` on, and on through the epochs after it, without end."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What a finished model reaches on rows that nothing was learnt from.
+
+    `metrics` by name; `groups` has some of them for parts of the rows, such as classes, by the name of the part.
+    """
+
+    metrics: Mapping[str, float]
+    groups: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

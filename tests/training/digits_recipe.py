@@ -10,7 +10,7 @@ import importlib.util
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,6 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from storage.lineage import Metric, Origin
+from storage.records import fingerprint
 from training.augmentation import CropFlip
 from training.averaging import Averaging, WeightAverage
 from training.batches import Batch, RandomBatches, batches_in_order, unit_range
@@ -29,14 +31,19 @@ from training.phases import Phase, Rates
 from training.precision import Precision
 from training.ramps import Ramp
 from training.sources import MemoryRows
-from training.steps import Run, Validation
+from training.steps import HeldOut, Run, Validation
 
 ROWS = 160
+METRIC = Metric("accuracy", better="higher")
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """`seconds_per_step` slows a run down, so that a test can kill it; at `fails_at` its memory runs out."""
+    """`seconds_per_step` slows a run down, so that a test can kill it; at `fails_at` its memory runs out.
+
+    The `held_out` digits after the `rows` that are learnt from are never learnt from. `edition` stands for a dataset's
+    version: where it is not given, it is the number in `edition_file`.
+    """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -52,6 +59,9 @@ class Config:
     average: Averaging = field(default_factory=lambda: Averaging(decay=0.9))
     rows: int = ROWS
     threads: int = 2
+    held_out: int = 60
+    edition_file: Path | None = None
+    edition: int | None = None
     seconds_per_step: float = 0.0
     fails_at: int | None = None
 
@@ -155,3 +165,27 @@ def make_run(config: Config, *, world: World, seed: int, resources: ExitStack) -
     return Run(
         DigitsStep(config, world), config.phases, reader, lambda phase: batches_in_order(source, 50, world=world)
     )
+
+
+@torch.no_grad()
+def evaluate(model: Config, weights: Path, *, rows: Config, device: torch.device, resources: ExitStack) -> HeldOut:
+    """Return the accuracy on the held-out digits, and on each of the ten."""
+    net = Net(model.dropout).to(device).eval()
+    net.load_state_dict(torch.load(weights, map_location=device, weights_only=True))
+    held_out = {name: array[rows.rows :] for name, array in digits(rows.rows + rows.held_out).items()}
+    images = torch.from_numpy(held_out["images"]).to(device).permute(0, 3, 1, 2)
+    is_right = net(unit_range(images)).argmax(1).cpu().numpy() == held_out["labels"]
+    of_digits = {str(digit): is_right[held_out["labels"] == digit].mean() for digit in np.unique(held_out["labels"])}
+    return HeldOut({"accuracy": is_right.mean()}, {digit: {"accuracy": value} for digit, value in of_digits.items()})
+
+
+def pinned(config: Config) -> Config:
+    """Return the settings with the edition of today, where they name a file that tells it."""
+    if config.edition_file is None or config.edition is not None:
+        return config
+    return replace(config, edition=int(config.edition_file.read_text()))
+
+
+def origins(config: Config) -> list[Origin]:
+    """Return the digits and their edition."""
+    return [Origin("rows", "digits", config.edition, fingerprint(["digits", config.rows, config.edition]))]

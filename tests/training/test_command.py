@@ -18,8 +18,17 @@ from training.toml_text import toml_text
 
 def test_a_run_leaves_what_others_look_for(uninterrupted: Path):
     assert sorted(path.name for path in uninterrupted.iterdir()) == [
-        *("checkpoints", "config.toml", "lock", "log.txt", "metrics.jsonl", "phases.png", "result.json", "samples"),
-        "weights.pt",
+        *(
+            "checkpoints",
+            "config.toml",
+            "lineage.json",
+            "lock",
+            "log.txt",
+            "metrics.jsonl",
+            "phases.png",
+            "result.json",
+        ),
+        *("samples", "weights.pt"),
     ]
     settings = tomllib.loads((uninterrupted / "config.toml").read_text())
     assert settings["recipe"] == RECIPE

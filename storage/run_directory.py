@@ -1,6 +1,7 @@
-"""The folder of one run, which is all that others see of it. docs/formats.md says what each file holds.
+"""The folder of one training run, which is all that others see of it. docs/formats.md says what each file holds.
 
-config.toml · metrics.jsonl · samples/*.png · checkpoints/*.pt · weights.pt · phases.png · result.json · log.txt
+config.toml · lineage.json · metrics.jsonl · samples/*.png · checkpoints/*.pt · weights.pt · phases.png · result.json ·
+log.txt. The training process writes them, and whoever started it reads them.
 """
 
 from __future__ import annotations
@@ -12,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from storage.durable import create_durably, sync_file, write_durably
+from storage.json_text import NotDecoded, decoded
+from storage.lineage import Lineage
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -30,6 +30,10 @@ class RunDirectory:
     @property
     def config(self) -> Path:
         return self.path / "config.toml"
+
+    @property
+    def lineage(self) -> Path:
+        return self.path / "lineage.json"
 
     @property
     def metrics(self) -> Path:
@@ -65,6 +69,17 @@ class RunDirectory:
         return any(self.checkpoints.glob("*.pt"))
 
     @property
+    def is_done(self) -> bool:
+        """Tell whether the run got to its end."""
+        result = self.read_result()
+        return result is not None and result["state"] == "done"
+
+    @property
+    def has_begun(self) -> bool:
+        """Tell whether something was learnt with the settings that lie here."""
+        return self.config.exists() and (self.has_checkpoint or self.is_done)
+
+    @property
     def log(self) -> Path:
         return self.path / "log.txt"
 
@@ -86,13 +101,20 @@ class RunDirectory:
         if self.metrics.exists():
             sync_file(self.metrics)
 
-    def write_sample(self, steps: int, name: str, picture: NDArray[np.uint8]) -> None:
-        """Write `(h, w, 3)` uint8 RGB as a PNG."""
-        self.samples.mkdir(exist_ok=True)
-        path = self.samples / f"{steps:09d}-{_UNSAFE.sub('_', name)}.png"
-        partial = path.with_suffix(".partial")
-        Image.fromarray(picture).save(partial, "PNG")
-        partial.replace(path)
+    def sample(self, steps: int, name: str) -> Path:
+        """Return where a picture of the validation after so many steps lies."""
+        return self.samples / f"{steps:09d}-{_UNSAFE.sub('_', name)}.png"
+
+    def write_lineage(self, lineage: Lineage) -> None:
+        """Write what the run is made of."""
+        write_durably(self.lineage, msgspec.json.format(msgspec.json.encode(lineage), indent=2) + b"\n")
+
+    def read_lineage(self) -> Lineage | None:
+        """Return what the run is made of, None if it is not known."""
+        try:
+            return decoded(self.lineage.read_bytes(), Lineage)
+        except (FileNotFoundError, NotDecoded):
+            return None
 
     def write_result(self, result: Mapping[str, Any]) -> None:
         """Write how the run ended, unless another of its processes did."""
