@@ -13,7 +13,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from storage.lineage import Metric, Origin
+from storage.pair_versions import PairVersion
+from storage.reading import OpenVersion
+from storage.records import fingerprint
 from storage.tiers import Tiers
+from tasks.ops.image_quality import mean_quality
 from training.augmentation import CropFlip
 from training.averaging import WeightAverage
 from training.batches import RandomBatches, batches_in_order
@@ -21,13 +26,14 @@ from training.distributed import World
 from training.enlarging import Enlarging
 from training.feature_loss import PixelLoss, feature_loss, perceptual_loss
 from training.johnson import Johnson
+from training.lineages import file_origin
 from training.optimisation import Update, layer_groups
 from training.phases import Phase
 from training.picture_pairs import open_picture_pairs
 from training.sources import PickedRows, Source, split_rows
-from training.steps import Run
+from training.steps import HeldOut, Run
 from training.superres_config import Config
-from training.superres_evaluation import Evaluation
+from training.superres_evaluation import Evaluation, by_detail
 from training.superres_phases import johnson_phases, lesson_phases
 from training.superres_step import Loss, SuperresStep
 from training.unet import UNet
@@ -39,9 +45,54 @@ __all__ = ["Config", "load_enlarger", "make_run", "run_on"]
 _TEST_BATCH = 8
 
 
+METRIC = Metric("psnr_y", better="higher")
+
+
 def make_run(config: Config, *, world: World, seed: int, resources: ExitStack) -> Run:
     """Open the version, and return the run on its splits "train" and "test"."""
-    pairs, version = open_picture_pairs(
+    pairs, version = _opened(config, resources)
+    train = PickedRows(pairs, split_rows(version, "train"))
+    return run_on(config, train, _held_out(config, pairs, version), world=world, seed=seed)
+
+
+def evaluate(model: Config, weights: Path, *, rows: Config, device: torch.device, resources: ExitStack) -> HeldOut:
+    """Measure a finished network on the held-out rows of the settings `rows`.
+
+    Raises:
+        ValueError: the network enlarges by another factor.
+    """
+    if model.scale != rows.scale:
+        raise ValueError(
+            f"a network that enlarges {model.scale} times cannot be measured on pairs of 1 to {rows.scale}"
+        )
+    test = _held_out(rows, *_opened(rows, resources))
+    world = World(device=device)
+    network = load_enlarger(model, weights, device=device)
+    batches = batches_in_order(test, _TEST_BATCH, world=world)
+    judged = Evaluation(rows.scale, world).judged(network, batches)
+    figures = mean_quality(judged)
+    return HeldOut({METRIC.name: figures[f"psnr_y_border{rows.scale}"]} | figures, by_detail(judged, rows.scale))
+
+
+def pinned(config: Config) -> Config:
+    """Return the settings with the number of the version that is current now."""
+    with ExitStack() as resources:
+        return replace(config, version=_opened(config, resources)[1].version.number)
+
+
+def origins(config: Config) -> list[Origin]:
+    """Return the version of the rows, and the files of pre-trained weights."""
+    with ExitStack() as resources:
+        version = _opened(config, resources)[1].version
+    found = [Origin("rows", config.dataset, version.number, version.identity)]
+    if isinstance(version, PairVersion):
+        found.append(Origin("pair recipe", version.recipe_name, None, fingerprint(version.recipe)))
+    files = {"encoder weights": config.encoder_weights, "extractor weights": config.extractor_weights}
+    return found + [file_origin(role, path) for role, path in files.items() if isinstance(path, Path)]
+
+
+def _opened(config: Config, resources: ExitStack) -> tuple[Source, OpenVersion]:
+    return open_picture_pairs(
         Tiers(config.slow, config.fast or config.slow),
         config.dataset,
         number=config.version,
@@ -49,8 +100,10 @@ def make_run(config: Config, *, world: World, seed: int, resources: ExitStack) -
         small=config.small,
         resources=resources,
     )
-    train, test = split_rows(version, "train"), split_rows(version, "test")[: config.test_rows]
-    return run_on(config, PickedRows(pairs, train), PickedRows(pairs, test), world=world, seed=seed)
+
+
+def _held_out(config: Config, pairs: Source, version: OpenVersion) -> Source:
+    return PickedRows(pairs, split_rows(version, "test")[: config.test_rows])
 
 
 def run_on(config: Config, train: Source, test: Source, *, world: World, seed: int) -> Run:

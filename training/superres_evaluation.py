@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -20,6 +21,13 @@ from training.steps import Validation
 
 BASELINES = ("bicubic", "lanczos")
 
+QUARTERS = ("smoothest quarter", "second quarter", "third quarter", "most detailed quarter")
+"""Rows by how well a kernel alone enlarges them, the best first: what is a smooth surface, and what is fine detail."""
+
+Enlarge = Callable[[Tensor], Tensor]
+"""Maps `(n, 3, h, w)` in [0, 1] on the device to images `scale` times as large."""
+Look = Callable[[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], Mapping[str, float]], None]
+
 _STRIPS = 4
 
 
@@ -31,22 +39,25 @@ class Evaluation:
     world: World
     _baselines: dict[int, dict[str, float]] = field(default_factory=dict)
 
-    def of(self, enlarge: Callable[[Tensor], Tensor], batches: Iterable[Batch]) -> Validation:
-        """Enlarge all rows; return the mean figures over the rows of all processes, and strips of the first rows.
-
-        `enlarge` maps `(n, 3, h, w)` in [0, 1] on the device to images `scale` times as large.
-        """
-        judged: list[dict[str, float]] = []
+    def of(self, enlarge: Enlarge, batches: Iterable[Batch]) -> Validation:
+        """Enlarge all rows; return the mean figures over the rows of all processes, and strips of the first rows."""
         sheet = _Sheet(self.scale)
+        judged = self.judged(enlarge, batches, sheet.add)
+        return Validation(mean_quality(judged), sheet.samples())
+
+    def judged(
+        self, enlarge: Enlarge, batches: Iterable[Batch], look: Look = lambda *row: None
+    ) -> list[dict[str, float]]:
+        """Enlarge all rows; return the figures of each row of all processes. `look` is shown those of this one."""
+        found: list[dict[str, float]] = []
         for batch in batches:
             with torch.no_grad():
                 restored = as_levels(enlarge(unit_range(batch.to(self.world.device)[SMALL])))
             triples = zip(_pixels(batch[SMALL]), restored, _pixels(batch[LARGE]), strict=True)
             for row, pictures in zip(batch.rows.tolist(), triples, strict=True):
-                judged.append(self._judged(row, *pictures))
-                sheet.add(*pictures, judged[-1])
-        everywhere = [each for part in self.world.gathered(judged) for each in part]
-        return Validation(mean_quality(everywhere), sheet.samples())
+                found.append(self._judged(row, *pictures))
+                look(*pictures, found[-1])
+        return [each for part in self.world.gathered(found) for each in part]
 
     def _judged(
         self, row: int, small: NDArray[np.uint8], restored: NDArray[np.uint8], original: NDArray[np.uint8]
@@ -61,6 +72,14 @@ class Evaluation:
                 ).items()
             }
         return luma_quality(restored, original, border=self.scale) | self._baselines[row]
+
+
+def by_detail(judged: Sequence[Mapping[str, float]], scale: int) -> dict[str, dict[str, float]]:
+    """Return the mean figures of the rows of each of `QUARTERS`, those that have rows."""
+    ranked = sorted(judged, key=lambda row: -row[f"bicubic_psnr_y_border{scale}"])
+    bounds = [round(share * len(ranked) / len(QUARTERS)) for share in range(len(QUARTERS) + 1)]
+    parts = {name: ranked[start:stop] for name, (start, stop) in zip(QUARTERS, pairwise(bounds), strict=True)}
+    return {name: mean_quality(part) for name, part in parts.items() if part}
 
 
 def _pixels(images: Tensor) -> NDArray[np.uint8]:

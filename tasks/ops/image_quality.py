@@ -5,7 +5,7 @@ The name of a measure says its channel, border and kernel, since each of them sh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -74,7 +74,7 @@ def enlarged(pixels: NDArray[np.uint8], scale: int, interpolation: str) -> NDArr
     return np.asarray(Image.fromarray(pixels).resize(size, INTERPOLATIONS[interpolation]))
 
 
-def mean_quality(measured: list[Mapping[str, float]]) -> dict[str, float]:
+def mean_quality(measured: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return the mean of each measure over images, as tables in papers do: a mean of dB, not of errors."""
     if not measured:
         raise ValueError("there is no image to take the mean of")
