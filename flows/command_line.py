@@ -18,6 +18,7 @@ from flows.integrity_commands import add_integrity_commands
 from flows.lines import say
 from flows.pair_commands import add_pair_commands
 from flows.staging_commands import add_staging_commands
+from flows.upscaling_commands import add_upscaling_commands
 from flows.word_commands import add_word_commands
 
 # Set before Prefect is imported: a person at the terminal wants the bar, not the engine's log, and no telemetry.
@@ -191,6 +192,7 @@ add_integrity_commands(app)
 add_staging_commands(app)
 add_word_commands(app)
 add_pair_commands(app)
+add_upscaling_commands(app)
 
 
 def main() -> None:

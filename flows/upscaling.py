@@ -56,7 +56,7 @@ def upscale_file(
         if opened.lineage.recipe != RECIPE:
             raise ValueError(f"{model} was trained by {opened.lineage.recipe}; upscale needs a model of {RECIPE}")
         config = resolved(recipe_named(RECIPE), file=opened.config).recipe
-        target = device_named(device)
+        target = device_named(device, local_rank=0)
         network = load_enlarger(config, opened.weights, device=target)
         result = upscaled(image, network, device=target, on_tile=on_tile)
         number = opened.version.number
@@ -68,8 +68,8 @@ def upscale_file(
 
 def _opened(photo: Path) -> Image.Image:
     try:
-        image = Image.open(photo)
-        image.load()
+        with Image.open(photo) as image:
+            return image.copy()
     except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
         raise ValueError(f"{photo} is not a picture that can be read: {error}") from error
     except OSError as error:
@@ -77,7 +77,6 @@ def _opened(photo: Path) -> Image.Image:
             raise
         # What Pillow raises without a number is about the bytes, not about the disk.
         raise ValueError(f"{photo} is damaged: {error}") from error
-    return image
 
 
 def _write(picture: Image.Image, output: Path) -> None:

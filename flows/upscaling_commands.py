@@ -54,7 +54,9 @@ def upscale(
             )
         if as_json:
             return typer.echo(as_text(done))
-        say(f"{done.output}: {done.before[0]}×{done.before[1]} → {done.after[0]}×{done.after[1]} by {model}, "
-            f"version {done.version}")
+        say(
+            f"{done.output}: {done.before[0]}×{done.before[1]} → {done.after[0]}×{done.after[1]} by {model}, "
+            f"version {done.version}"
+        )
         if beside is not None:
             say(f"{beside}: bicubic left, the model right")

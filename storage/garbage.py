@@ -20,6 +20,7 @@ from storage.errors import DamagedDataset, UnknownDataset
 from storage.layout import DatasetFolder
 from storage.pins import pinned
 from storage.plans import Plan, read_plan
+from storage.promotions import is_copy, needed_versions
 from storage.publishing import AnyVersion, read_published
 from storage.receipts import find_receipt
 from storage.spares import spares_in
@@ -56,6 +57,8 @@ class _Needed:
             return path.name in names[path.parent.name]
         if path.parent.name == "refused":
             return path.stem in self.plans
+        if path.parent.name == "promotions" or is_copy(path):
+            return True
         number = path.name[:8]
         return number.isdecimal() and int(number) in self.versions
 
@@ -112,11 +115,12 @@ def _needed_without(folder: DatasetFolder, moved: dict[Path, Path], grace: timed
     """Return what is needed after the records in `moved` are gone; the record of a version that is read is put back.
 
     A reader pins a version first, and looks then whether its record is there: one of the two sees the other. What a
-    version stands on that has its record is needed from here on, even if its reader is gone in a moment.
+    version stands on that has its record is needed from here on, even if its reader is gone in a moment. So does
+    whoever promotes a version.
     """
     # They must be gone for good before the first of their objects is.
     sync_folder(folder.versions)
-    for record in map(folder.version, pinned(folder).versions):
+    for record in map(folder.version, pinned(folder).versions | needed_versions(folder)):
         if record in moved:
             moved.pop(record).rename(record)
     return _needed(folder, None, grace)
@@ -156,7 +160,8 @@ def _receipts_of(folder: DatasetFolder, version: AnyVersion) -> set[str]:
 
 
 def _kept_versions(folder: DatasetFolder, keep: int | None, grace: timedelta, held: frozenset[int]) -> list[int]:
-    """Return the versions that stay: asked for, held by a reader or young, and, since a gap means loss, all above.
+    """Return the versions that stay: asked for, promoted, held by a reader or young, and, since a gap means loss, all
+    above.
 
     One of which the spare alone is left was lost, and may come back.
     """
@@ -166,7 +171,7 @@ def _kept_versions(folder: DatasetFolder, keep: int | None, grace: timedelta, he
     ages = {number: [folder.version(number), *([spares[number]] if number in spares else [])] for number in numbers}
     young = [number for number in numbers if any(_changed_at(path) > old for path in ages[number] if path.exists())]
     asked = numbers if keep is None else numbers[-keep:]
-    lowest = min([*asked, *young, *(held & set(numbers))], default=0)
+    lowest = min([*asked, *young, *((held | needed_versions(folder)) & set(numbers))], default=0)
     return [number for number in numbers if number >= lowest]
 
 
@@ -201,6 +206,7 @@ _WHY = {
     "receipts": "no version and no live plan stands on it",
     "objects": "no version and no live plan names it",
     "refused": "the report of a plan that is gone",
+    "promotions": "what was promoted",
 }
 """Why something goes, by the folder that it lies in; in the order in which it goes. A spare without its version
 would look as if the version had been lost."""

@@ -10,7 +10,7 @@ from storage.errors import DamagedDataset
 
 PARTS = ("plans", "objects", "receipts", "versions", "spares", "refused", "tmp", "pins")
 """The folders that every dataset has."""
-ON_DEMAND = ("trash", "logs")
+ON_DEMAND = ("trash", "logs", "promotions", "runs")
 """The folders that are made when something goes there."""
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _IDENTITY = re.compile(r"[0-9a-f]{16,64}")
@@ -60,6 +60,14 @@ class DatasetFolder:
         return self.path / "spares"
 
     @property
+    def promotions(self) -> Path:
+        return self.path / "promotions"
+
+    @property
+    def runs(self) -> Path:
+        return self.path / "runs"
+
+    @property
     def trash(self) -> Path:
         return self.path / "trash"
 
@@ -82,6 +90,12 @@ class DatasetFolder:
 
     def version(self, number: int) -> Path:
         return self.versions / f"{number:08d}.json"
+
+    def promotion(self, number: int) -> Path:
+        return self.promotions / f"{number:08d}.json"
+
+    def promotion_copy(self, number: int) -> Path:
+        return self.spares / f"promotion-{number:08d}.json"
 
     def refused(self, plan: str) -> Path:
         return self.path / "refused" / f"{self._safe(plan)}.csv"

@@ -17,6 +17,7 @@ from storage.errors import DamagedDataset, DatasetError, UnknownDataset, Unreada
 from storage.layout import DatasetFolder
 from storage.plain_files import read_file, require_file
 from storage.plans import PLAN_FILES, require_whole_plan
+from storage.promotions import copied_promotions, promotion_numbers, promotions_of, require_whole_promotion
 from storage.publishing import AnyVersion, read_published
 from storage.receipts import Receipt
 from storage.records import FORMAT, read_record
@@ -97,6 +98,7 @@ def checked_records(folder: DatasetFolder) -> CheckedRecords:
         if isinstance(version, Bundle):
             _check_file_receipts(found, version)
     _check_receipts(found)
+    _check_promotions(found)
     return found
 
 
@@ -149,6 +151,23 @@ def _check_file_receipts(found: CheckedRecords, bundle: Bundle) -> None:
     for key in bundle.receipts:
         path = found.folder.receipt(key)
         found.attempt(lambda key=key: read_file_receipt(found.folder, key), path=path, versions=(bundle.number,))
+
+
+def _check_promotions(found: CheckedRecords) -> None:
+    """Read each promotion; whether what was promoted is still there, its versions tell."""
+    folder = found.folder
+    numbers, copied = promotion_numbers(folder), copied_promotions(folder)
+    # None is ever collected: a gap is one that was lost.
+    for number in sorted(_expected([1, *numbers])) if numbers else ():
+        found.attempt(lambda number=number: require_whole_promotion(folder, number), path=folder.promotion(number))
+        if number not in copied:
+            remedy = f"the next promotion or `imagemill repair {folder.name}` makes one"
+            found.notes.append(f"promotion {number} has no second copy; {remedy}")
+    for promotion in promotions_of(folder):
+        version = found.versions.get(promotion.version)
+        if version is not None and version.identity != promotion.identity:
+            problem = f"it is of another version {promotion.version} than there is"
+            found.note_damage(Damage(folder.promotion(promotion.number), problem, versions=(promotion.version,)))
 
 
 def _check_receipts(found: CheckedRecords) -> None:

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 SUFFIX = ".zip"
 _NAME = re.compile(r"(\d{8})-([0-9a-f]{64})\.zip")
-_STORED_AS_IT_IS = {".parquet", ".h5"}
+_STORED_AS_IT_IS = {".parquet", ".h5", ".pt"}
 _NOT_UNPACKED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The oldest time that a zip file knows: the same files make the same spare."""

@@ -26,6 +26,7 @@ from storage.bundles import Bundle, BundleFile, FileReceipt
 from storage.datasets import DatasetMark, create_dataset
 from storage.errors import DamagedDataset, UnreadableRecord
 from storage.layout import DatasetFolder
+from storage.lineage import Lineage
 from storage.objects import store_object
 from storage.parameters import Parameters
 from storage.plans import (
@@ -38,6 +39,7 @@ from storage.plans import (
     PlanSettings,
     SourceTree,
 )
+from storage.promotions import Promotion
 from storage.receipts import Receipt, ShardArray, StoredObject
 from storage.records import read_record
 from storage.refused import Refused
@@ -305,6 +307,7 @@ RECORDS = {
     ("bundle", "field"): Bundle,
     ("bundle", "field of one of `files`"): BundleFile,
     ("file-receipt", "field"): FileReceipt,
+    ("promotion", "field"): Promotion,
 }
 
 
@@ -359,6 +362,11 @@ def test_the_snippet_for_words_finds_the_nearest_nouns(tmp_path: Path):
     assert ran("words", tmp_path)["nearest"] == ["n01440764", "n01443537", "n04487081", "n00000001"]
 
 
+def test_the_page_names_every_key_of_a_lineage():
+    (documented,) = ([row[0].strip("`") for row in rows] for _, title, rows in tables_of_page() if "lineage" in title)
+    assert documented == [field.name for field in fields(Lineage)]
+
+
 def test_the_page_names_every_key_of_a_failure_and_its_facts(tmp_path: Path):
     error = DamagedDataset("it is damaged", path=tmp_path, need=2, have=1, remedy="repair it")
     facts = failure_facts(DatasetFolder(tmp_path), "gc", error)
@@ -372,4 +380,4 @@ def test_the_page_tells_every_folder_that_a_run_makes(root: Path):
     told = {line.split()[0].split("/")[0] for line in tree.splitlines() if re.match(r" {4}\S", line)}
     made = {path.name for dataset in ("imagenet", "imagenet-bcolz") for path in (root / dataset).iterdir()}
     assert made <= told
-    assert told - made == {"trash"}
+    assert told - made == {"trash", "promotions", "runs"}

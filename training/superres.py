@@ -75,7 +75,9 @@ def evaluate(model: Config, weights: Path, *, rows: Config, device: torch.device
 
 
 def pinned(config: Config) -> Config:
-    """Return the settings with the number of the version that is current now."""
+    """Return the settings with the number of the version that is current now, unless they have one."""
+    if config.version is not None:
+        return config
     with ExitStack() as resources:
         return replace(config, version=_opened(config, resources)[1].version.number)
 

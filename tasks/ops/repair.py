@@ -15,7 +15,10 @@ from storage.errors import DamagedDataset, DatasetError, named_disk_errors
 from storage.layout import DatasetFolder
 from storage.locking import dataset_lock
 from storage.objects import restore_object
+from storage.plain_files import read_file
 from storage.plans import PLAN_FILES
+from storage.promotions import KIND as PROMOTION
+from storage.promotions import Promotion, ensure_promotion_copies
 from storage.publishing import AnyVersion
 from storage.receipts import Receipt, StoredObject
 from storage.record_checks import CheckedRecords, checked_records
@@ -88,6 +91,7 @@ def repair_dataset(
         _rebuild(work, records, lost, source=source, workers=workers)
         _renew_copies(work, [damage.path for damage in found.damages if damage.tier == "fast"], by_path)
         _renew_spares(work, records)
+        ensure_promotion_copies(folder)
         _note_what_stays(work, records, found, verified(tiers, dataset, share=0.0))
     return work.done
 
@@ -110,6 +114,8 @@ def _restored(work: _Work, records: CheckedRecords, damage: Damage) -> bool:
         _clear_folder(folder.marker)
         write_record(folder.marker, "dataset", DatasetMark(folder.name, _kind_of(records)))
         return _is_back(work, [damage.path], "made anew")
+    if damage.path.parent == folder.promotions:
+        return _restored_promotion(work, damage.path)
     if damage.shard is not None:
         return _restored_receipt(work, records.versions[damage.versions[0]], damage)
     paths = [damage.path]
@@ -144,6 +150,18 @@ def _restored_receipt(work: _Work, version: AnyVersion, damage: Damage) -> bool:
                 return _is_back(work, [damage.path], "from its spare copy")
     _clear_folder(damage.path)
     return False
+
+
+def _restored_promotion(work: _Work, path: Path) -> bool:
+    copy = work.folder.promotion_copy(int(path.stem))
+    try:
+        content = read_file(copy)
+        record_in(content, PROMOTION, Promotion, path=copy)
+    except (FileNotFoundError, DamagedDataset):
+        return False
+    path.parent.mkdir(exist_ok=True)
+    _put(path, content)
+    return _is_back(work, [path], "from its copy")
 
 
 def _put(path: Path, content: bytes) -> None:
