@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from storage.array_formats import known_formats
 from storage.errors import DamagedDataset, UnknownDataset, UnreadableRecord
-from storage.layout import DatasetFolder
+from storage.layout import NAME_PATTERN, DatasetFolder
 from storage.receipts import StoredObject
 from storage.records import fingerprint, read_record, record_kind
 from storage.versions import (
@@ -134,7 +134,10 @@ def _makes_sense(version: PairVersion) -> bool:
     rows = all(has_its_objects(shard, version.sides) for shard in version.shards)
     total = sum(shard.rows for shard in version.shards) == version.stored
     identity = version_identity(tuple(shard.identity for shard in version.shards), version.classes)
-    return sizes and rows and total and version.identity == identity and (version.parent or 0) < version.number
+    # It becomes part of a path when pairs are repaired.
+    named = NAME_PATTERN.fullmatch(version.origin.dataset) is not None
+    is_sum = sizes and rows and total and version.identity == identity
+    return named and is_sum and (version.parent or 0) < version.number
 
 
 def current_pairs(folder: DatasetFolder) -> PairVersion | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from pathlib import Path
 
 from storage.copying import copy_verified
-from storage.durable import remove, sync_folder
+from storage.digests import object_digest
+from storage.durable import remove, sync_folder, sync_object
 from storage.layout import DatasetFolder
 from storage.receipts import StoredObject, is_present
 
@@ -22,27 +22,46 @@ def share_object(owner: DatasetFolder, other: DatasetFolder, stored: StoredObjec
     has. Damage to the bytes is damage to both.
 
     Raises:
-        DamagedDataset: the object is missing, or, where it is copied, not what was published.
+        FileNotFoundError: the object is missing.
+        DamagedDataset: where it is copied: it is missing, or not what was published.
     """
-    if is_present(other, stored):
+    source, final, linked = owner.objects / stored.name, other.objects / stored.name, scratch / f"{stored.name}.shared"
+    if _is_there(source, final, other, stored):
+        # What is used is not garbage, however old it is.
+        os.utime(final)
         return
-    linked = scratch / f"{stored.name}.shared"
+    remove(linked)
     try:
-        _link(owner.objects / stored.name, linked)
+        _link(source, linked)
     except OSError as error:
         remove(linked)
         if error.errno not in _NO_LINKS:
             raise
+        remove(final)
         copy_verified(owner, other, stored, scratch, on_copied=lambda count: None)
         return
-    final = other.objects / stored.name
-    remove(final)
+    os.utime(linked)
+    sync_object(linked)
+    if linked.is_dir() or final.is_dir():
+        # A folder cannot take the place of anything by a rename.
+        remove(final)
     linked.rename(final)
     sync_folder(final.parent)
 
 
+def _is_there(source: Path, final: Path, other: DatasetFolder, stored: StoredObject) -> bool:
+    """Tell whether `other` has the object; one that is not the owner's own file is hashed."""
+    if not is_present(other, stored):
+        return False
+    is_linked = final.is_file() and source.is_file() and source.samefile(final)
+    return is_linked or object_digest(final) == stored.digest
+
+
 def _link(source: Path, target: Path) -> None:
-    if source.is_dir():
-        shutil.copytree(source, target, copy_function=os.link)
-    else:
+    """Link a file, or all files of a folder. Not by shutil, which hides why the first of them failed."""
+    if source.is_symlink() or not source.is_dir():
         os.link(source, target, follow_symlinks=False)
+        return
+    target.mkdir()
+    for name in sorted(os.listdir(source)):
+        _link(source / name, target / name)

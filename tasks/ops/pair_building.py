@@ -47,6 +47,8 @@ class PairShardJob:
     sources: tuple[str, ...]
     crashed: dict[int, str] = field(default_factory=dict)
     """Not used: no good image can be at fault for a death, each was decoded once."""
+    promised: str | None = None
+    """Digest of the bad array that was published, where it is made again."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -67,9 +69,18 @@ def _built(job: PairShardJob) -> Receipt:
     started = time.process_time()
     arrays: tuple[ShardArray, ...] = ()
     if job.good is not None:
+        # Only then is it known that its rows are whole.
+        bad = bad_array(job, job.good)
         share_object(job.origin, job.folder, job.good.stored, job.scratch)
-        arrays = (job.good, _bad_array(job, job.good).published(job.folder))
-    receipt = Receipt(
+        arrays = (job.good, bad.published(job.folder))
+    receipt = pair_receipt(job, arrays, started)
+    write_receipt(job.folder, receipt)
+    return receipt
+
+
+def pair_receipt(job: PairShardJob, arrays: tuple[ShardArray, ...], started: float) -> Receipt:
+    """Return the receipt of a shard whose arrays are stored; the work began at `started`, in CPU seconds."""
+    return Receipt(
         key=job.key,
         identity=job.key,
         rows=len(job),
@@ -79,11 +90,9 @@ def _built(job: PairShardJob) -> Receipt:
         refused=(),
         cpu_seconds=round(time.process_time() - started, 6),
     )
-    write_receipt(job.folder, receipt)
-    return receipt
 
 
-def _bad_array(job: PairShardJob, good: ShardArray) -> SizedArray:
+def bad_array(job: PairShardJob, good: ShardArray) -> SizedArray:
     """Write the bad image of each row into the scratch folder."""
     format_ = array_format(job.array_format)
     path = job.scratch / f"{job.key}-bad{format_.suffix}"

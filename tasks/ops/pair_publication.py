@@ -15,9 +15,9 @@ from storage.objects import store_object
 from storage.pair_versions import PairOrigin, PairParameters, PairVersion, current_pairs
 from storage.publishing import publish
 from storage.reading import OpenVersion
-from storage.receipts import StoredObject, find_receipt, published_receipt, read_receipt
+from storage.receipts import StoredObject, find_receipt, is_present, published_receipt, read_receipt
 from storage.sharing import share_object
-from storage.spares import ensure_spare
+from storage.spares import ensure_spare, restored_from_spare
 from storage.tiers import Tiers
 from storage.versions import Version, VersionShard, next_number, version_identity
 from tasks.ops.pair_building import PairShardJob
@@ -123,10 +123,21 @@ def publish_pairs(
         # Drawn from the version itself, which then gets its own.
         card=opened.version.table,
     )
-    draft = replace(draft, card=_stored_card(tiers, folder, draft, plan.recipe, figures, scratch))
+    if current is None or current.identity != draft.identity:
+        # The card of a version that will not be published would be garbage.
+        draft = replace(draft, card=_stored_card(tiers, folder, draft, plan.recipe, figures, scratch))
     version, is_new = publish(folder, draft)
+    if not is_present(folder, version.card):
+        # All else of a version comes back when it is built again.
+        restored_from_spare(folder, version.card, scratch)
     ensure_spare(folder, version, scratch)
     return version, is_new
+
+
+def is_whole(folder: DatasetFolder, version: PairVersion) -> bool:
+    """Tell whether every receipt and every object of a version are on disk; their bytes are left to `verify`."""
+    proved = all(find_receipt(folder, shard.key) is not None for shard in version.shards)
+    return proved and all(is_present(folder, stored) for stored in version.objects)
 
 
 def _shard(folder: DatasetFolder, key: str) -> VersionShard:

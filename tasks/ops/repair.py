@@ -15,6 +15,7 @@ from storage.errors import DamagedDataset, DatasetError, named_disk_errors
 from storage.layout import DatasetFolder
 from storage.locking import dataset_lock
 from storage.objects import restore_object
+from storage.pair_versions import PairVersion, RowVersion
 from storage.plain_files import read_file
 from storage.plans import PLAN_FILES
 from storage.promotions import KIND as PROMOTION
@@ -29,6 +30,7 @@ from storage.staging import stage
 from storage.tiers import Tiers
 from storage.verification import Verification, verified
 from storage.versions import Version
+from tasks.ops.pair_repair import rebuilt_pairs
 from tasks.ops.shard_repair import rebuilt_shards
 
 MAX_ROUNDS = 5
@@ -217,13 +219,13 @@ def _fetched(work: _Work, stored: StoredObject, built: Path) -> Iterator[str]:
         yield f"copied from {place}"
 
 
-# ---- Shards: from the images
+# ---- Shards: from the images, those of pairs from the good images
 
 
 def _rebuild(work: _Work, records: CheckedRecords, lost: list[Damage], *, source: Path | None, workers: int) -> None:
     """Build the shards again of which pixels or the receipt are lost."""
-    of_images = [version for version in records.versions.values() if isinstance(version, Version)]
-    for version in sorted(of_images, key=lambda version: -version.number):
+    with_rows = [version for version in records.versions.values() if isinstance(version, RowVersion)]
+    for version in sorted(with_rows, key=lambda version: -version.number):
         # One key may stand for two shards: what was missing then, and is there now.
         by_shard: dict[str, list[Path]] = {}
         for damage in lost:
@@ -232,10 +234,15 @@ def _rebuild(work: _Work, records: CheckedRecords, lost: list[Damage], *, source
         wanted = [shard for shard in version.shards if shard.key in by_shard]
         scratch = work.scratch / str(version.number)
         scratch.mkdir()
-        results = rebuilt_shards(work.folder, version, wanted, scratch=scratch, source=source, workers=workers)
+        if isinstance(version, PairVersion):
+            how = f"made again from the images of {version.origin.dataset}"
+            results = rebuilt_pairs(work.tiers, work.folder, version, wanted, scratch=scratch, workers=workers)
+        else:
+            how = "rebuilt from the images"
+            results = rebuilt_shards(work.folder, version, wanted, scratch=scratch, source=source, workers=workers)
         for key, why in results:
             if why is None:
-                _is_back(work, by_shard[key], "rebuilt from the images")
+                _is_back(work, by_shard[key], how)
             else:
                 work.done.unrepaired |= dict.fromkeys(by_shard[key], why)
 

@@ -13,7 +13,7 @@ from storage.names import unescaped
 from storage.plans import read_plan, read_shuffled
 from storage.receipts import Receipt, published_receipt, write_published_receipt
 from storage.versions import Version, VersionShard
-from tasks.ops.pixel_libraries import pixel_libraries
+from tasks.ops.pixel_libraries import pixel_libraries, with_changes
 from tasks.ops.shard_building import NotReproduced, Promised, ShardJob, rebuild_shard
 from tasks.ops.shard_jobs import shard_jobs
 from tasks.ops.shard_pool import build_shards
@@ -83,9 +83,7 @@ def _as_it_is_now(job: ShardJob) -> ShardJob | str:
 
 def _outcome(folder: DatasetFolder, version: Version, result: Receipt | NotReproduced) -> str | None:
     if isinstance(result, NotReproduced):
-        then, now = dict(version.parameters.libraries), dict(pixel_libraries())
-        changed = [f"{name} {then[name]} → {now.get(name, 'none')}" for name in then if then[name] != now.get(name)]
-        return f"{result.why} ({', '.join(changed)})" if changed else result.why
+        return with_changes(result.why, version.parameters.libraries, pixel_libraries())
     try:
         published_receipt(folder, result.key, result.identity)
     except DamagedDataset:

@@ -32,6 +32,7 @@ from tasks.ops.version_assembly import draft_version
 from tests.examples import PARAMETERS
 from tests.faults.bare_prepare import BareJob
 from tests.oracles.conversions import encoded
+from tests.tasks.ops.paired_images import Oracle
 from tests.tasks.ops.prepared_images import Prepared, add_files
 
 SIDES = (16, 8)
@@ -216,3 +217,14 @@ def prepared(
     yield Prepared(Tiers(tmp_path / "slow", tmp_path / "fast"), original.source, job)
     shutil.rmtree(original.source, ignore_errors=True)
     kept.rename(original.source)
+
+
+# ---- Pairs
+
+
+@pytest.fixture(scope="session")
+def oracle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
+    """What pairs should be, worked out in another process."""
+    found = Oracle(tmp_path_factory.mktemp("oracle"))
+    yield found
+    found.close()
