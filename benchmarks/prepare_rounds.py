@@ -63,13 +63,14 @@ class Round:
 def least_round(rounds: Sequence[Round]) -> Round:
     """Return the round made of the least cost of each run: what is left when nothing disturbs."""
     return Round(
-        _least_line([found.prepare for found in rounds]),
-        _least_line([found.bare_loop for found in rounds]),
+        least_line([found.prepare for found in rounds]),
+        least_line([found.bare_loop for found in rounds]),
         _least([found.trivial_flow for found in rounds]),
     )
 
 
-def _least_line(lines: Sequence[Line]) -> Line:
+def least_line(lines: Sequence[Line]) -> Line:
+    """Return the line through the least cost of each of the two numbers of images."""
     return replace(lines[0], few=_least([line.few for line in lines]), many=_least([line.many for line in lines]))
 
 

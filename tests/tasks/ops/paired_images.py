@@ -5,28 +5,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.datasets import create_dataset
 from storage.layout import DatasetFolder
-from storage.locking import dataset_lock
-from storage.pair_versions import BAD, GOOD, PAIRS, PairVersion
-from storage.reading import open_version
-from storage.receipts import Receipt
-from storage.scratch import scratch_folder
+from storage.pair_versions import BAD, GOOD, PairVersion
 from storage.tiers import Tiers
-from tasks.ops.pair_building import PairShardJob, build_pair_shard
-from tasks.ops.pair_publication import pair_jobs, plan_pairs, publish_pairs
-from tasks.ops.pair_recipe import PairRecipe
 from tasks.ops.pair_recipe_files import parsed_recipe
-from tasks.ops.prepare_report import BuildFigures
-from tasks.ops.shard_building import DecodingGuard
 from tests.examples import PARAMETERS
+from tests.faults.bare_pairs import BarePairs, Build, build_here, make
 from tests.oracles.published_dataset import Body, record_body, rows_of
 from tests.storage.random_versions import Published, published_rows
 
@@ -61,13 +51,6 @@ for folder in map(Path, map(str.strip, sys.stdin)):
     np.save(folder / "bad.npy", np.stack(bad[::-1]))
     print("done", flush=True)
 """
-
-Build = Callable[[Iterable[PairShardJob]], Iterable[Receipt]]
-
-
-def build_here(jobs: Iterable[PairShardJob]) -> Iterable[Receipt]:
-    """Make the pairs of each shard in this process."""
-    return (build_pair_shard(job, DecodingGuard()) for job in jobs)
 
 
 @dataclass(frozen=True)
@@ -107,16 +90,9 @@ def paired(
     build: Build = build_here,
 ) -> Paired:
     """Take the steps of the flow from `photos`; by default the dataset is named after the recipe."""
-    parsed: PairRecipe = parsed_recipe(recipe, source="a test")
-    dataset = dataset or f"photos-{parsed.name}"
-    with open_version(tiers, "photos", number=number, access="sequential") as origin:
-        plan = plan_pairs(origin.version, "photos", parsed, side=side)
-        folder = create_dataset(tiers.slow, dataset, kind=PAIRS)
-        with dataset_lock(folder), scratch_folder(folder) as scratch:
-            built = len(list(build(pair_jobs(tiers, folder, plan, origin, scratch))))
-            figures = BuildFigures(built, 1.0, 1.0)
-            version, is_new = publish_pairs(tiers, folder, plan, origin, figures, scratch=scratch)
-    return Paired(tiers, dataset, version, is_new, built)
+    name = dataset or f"photos-{parsed_recipe(recipe, source='a test').name}"
+    job = BarePairs(str(tiers.slow), str(tiers.fast), recipe, name, side, number)
+    return Paired(tiers, name, *make(job, build=build))
 
 
 def body_of(pairs: Paired) -> Body:

@@ -25,6 +25,7 @@ from storage.reading import open_pairs
 from storage.versions import version_numbers
 from tasks.ops.pair_building import PairShardJob
 from tasks.ops.pair_publication import is_whole
+from tests.faults.bare_pairs import build_here
 from tests.oracles.published_dataset import assert_object, fingerprint, record_body
 from tests.storage.aged_versions import age
 from tests.storage.damaged_files import files_of, flipped
@@ -35,7 +36,6 @@ from tests.tasks.ops.paired_images import (
     Oracle,
     Paired,
     body_of,
-    build_here,
     paired,
     photos,
     stored_rows,
