@@ -18,6 +18,7 @@ from flows.integrity_commands import add_integrity_commands
 from flows.lines import say
 from flows.pair_commands import add_pair_commands
 from flows.staging_commands import add_staging_commands
+from flows.training_commands import add_training_commands
 from flows.upscaling_commands import add_upscaling_commands
 from flows.word_commands import add_word_commands
 
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Turn a raw image collection into training-ready arrays.",
+    help="Turn a raw image collection into training-ready arrays, and train on them.",
     epilog="Exit codes: 0 done or nothing to do; 1 damage or a failed check; 2 bad usage or input; "
     "11 another run holds the dataset; 74 disk full or I/O error; 75 interrupted or Prefect lost, run again.",
 )
@@ -193,6 +194,7 @@ add_staging_commands(app)
 add_word_commands(app)
 add_pair_commands(app)
 add_upscaling_commands(app)
+add_training_commands(app)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from storage.errors import (
     UnknownDataset,
     UnreadableRecord,
 )
+from tasks.ops.training_process import TrainingFailed, TrainingPreempted
 
 
 class ExitCode(IntEnum):
@@ -31,6 +32,7 @@ class ExitCode(IntEnum):
 _BY_TYPE: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (NoOrchestrator, ExitCode.BAD_INPUT),
     (OrchestratorLost, ExitCode.INTERRUPTED),
+    (TrainingPreempted, ExitCode.INTERRUPTED),
     (DatasetLocked, ExitCode.LOCKED),
     (DiskFull, ExitCode.DISK),
     (DiskFailed, ExitCode.DISK),
@@ -50,4 +52,7 @@ _BY_TYPE: tuple[tuple[type[BaseException], ExitCode], ...] = (
 
 def exit_code_of(error: BaseException) -> ExitCode | None:
     """Return the exit code for an error that has a meaning for the user, None for a defect of ours."""
+    if isinstance(error, TrainingFailed):
+        # The process has said which, by an exit code of its own.
+        return ExitCode(error.exit_code) if error.exit_code in set(ExitCode) else ExitCode.FAILED_CHECK
     return next((code for kind, code in _BY_TYPE if isinstance(error, kind)), None)

@@ -158,6 +158,32 @@ def versions_of(folder: DatasetFolder) -> list[Bundle]:
     return found
 
 
+def registered_as(folder: DatasetFolder, request: str) -> Bundle | None:
+    """Return the newest version that a run of this request made, if there is one.
+
+    Raises:
+        DamagedDataset: it is damaged; to train for hours instead is nobody's wish.
+    """
+    version = next((version for version in versions_of(folder) if version.request == request), None)
+    if version is not None:
+        for file in version.files:
+            require_whole_file(folder, version, file.name)
+    return version
+
+
+def require_recipe(folder: DatasetFolder, recipe: str) -> None:
+    """Check that a model is of this recipe, since models of two cannot be compared.
+
+    Raises:
+        ValueError: it is of another.
+    """
+    for version in versions_of(folder)[:1]:
+        found = lineage_in(folder, version).recipe
+        if found != recipe:
+            name = model_name(folder)
+            raise ValueError(f"the model {name!r} is one of {found}, and not of {recipe}; give another name: --name")
+
+
 def lineage_in(folder: DatasetFolder, version: Bundle) -> Lineage:
     """Return what a version is made of.
 

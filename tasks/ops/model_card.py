@@ -1,0 +1,76 @@
+"""The card of a registered model: figures, what it is made of, curve and samples. Pure text, made once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from storage.models import ModelResult
+from tasks.ops.finished_runs import FinishedRun, model_facts
+from tasks.ops.markdown import code_span
+from tasks.ops.run_curve import curve_in
+from tasks.ops.run_page import curve_image, sample_images
+
+SHOWN_GROUPS = 30
+
+
+def model_card(name: str, number: int, run: FinishedRun) -> str:
+    """Return the card of a version as Markdown, its pictures embedded. Whether it is promoted is told elsewhere."""
+    metric = run.lineage.metric
+    lines = curve_in(run.directory.metrics.read_bytes())
+    sections = [
+        f"# {name}, version {number}",
+        figures_text(run.result, decides=metric.name if metric else None),
+        curve_image(lines, decides=metric.name if metric else None),
+        *sample_images(run.directory),
+        "## Made of",
+        _table(("", ""), [(key, code_span(value)) for key, value in model_facts(run)]),
+        "## Settings",
+        _fenced(run.config, "toml"),
+        "## Using it",
+        _fenced(_READING.format(reference=f"{name}@{number}"), "python"),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+_READING = """from pathlib import Path
+from storage.models import open_model
+from storage.tiers import Tiers
+
+with open_model(Tiers(slow=Path("/big/disk"), fast=Path("/quick/disk")), "{reference}") as model:
+    model.weights, model.config  # paths of weights.pt and config.toml, checked against their hashes"""
+
+
+def figures_text(result: ModelResult, *, decides: str | None) -> str:
+    """Return the figures on held-out rows, those of groups below them."""
+    if result.held_out is None:
+        return "This recipe does not measure finished models on held-out rows."
+    metrics = result.held_out.metrics
+    rows = [(code_span(name), figure_text(value), "decides" * (name == decides)) for name, value in metrics.items()]
+    text = "## On held-out rows\n\n" + _table(("figure", "value", ""), rows)
+    return f"{text}\n\n{_groups_text(result.held_out.groups)}" if result.held_out.groups else text
+
+
+def figure_text(value: float | None) -> str:
+    """Return a figure for a person."""
+    return "no number" if value is None else f"{value:.6g}"
+
+
+def _groups_text(groups: Mapping[str, Mapping[str, float | None]]) -> str:
+    names = list(dict.fromkeys(name for metrics in groups.values() for name in metrics))
+    shown = list(groups.items())[:SHOWN_GROUPS]
+    rows = [(code_span(group), *(figure_text(metrics.get(name)) for name in names)) for group, metrics in shown]
+    more = f"\n\nAnd {len(groups) - SHOWN_GROUPS} more, in result.json." if len(groups) > SHOWN_GROUPS else ""
+    return _table(("part of the rows", *map(code_span, names)), rows) + more
+
+
+def _fenced(text: str, language: str) -> str:
+    """Return text as a block of code that it cannot end, whatever it holds."""
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|", *(f"| {' | '.join(row)} |" for row in rows)]
+    return "\n".join(lines)
