@@ -28,6 +28,7 @@ from storage.errors import DamagedDataset, UnreadableRecord
 from storage.layout import DatasetFolder
 from storage.lineage import Lineage
 from storage.objects import store_object
+from storage.pair_versions import PairOrigin, PairVersion
 from storage.parameters import Parameters
 from storage.plans import (
     LISTING_SCHEMA,
@@ -52,11 +53,14 @@ from tasks.ops.word_mapping import noun_map
 from tasks.ops.wordnet_nouns import Noun
 from tasks.ops.words_publication import WordRequest, publish_words
 from tasks.ops.words_report import WordMaps
+from tests.faults.bare_pairs import BarePairs, make
 from tests.oracles.conversions import largest_difference
 from tests.oracles.published_rows import expected_square
 
 PAGE = (Path(__file__).parents[1] / "docs" / "formats.md").read_text(encoding="utf-8")
 SNIPPETS = dict(re.findall(r"<!-- run: (\w+) -->\n```python\n(.*?)```", PAGE, re.DOTALL))
+
+HALF = 'name = "half"\nbad_side = "1/2"\n[[defects]]\ndefect = "shrink"\nside = "1/2"\n'
 
 ALONE = """
 import pickle, sys
@@ -103,6 +107,7 @@ def root(prefect_api: str, demo_root: Path, tmp_path_factory: pytest.TempPathFac
             workers=2,
         )
         prepare_images(job)
+    make(BarePairs(str(root), str(root), HALF, "imagenet-half", side=48, origin="imagenet"))
     return root
 
 
@@ -137,6 +142,29 @@ def test_the_snippet_for_rows_names_images_that_are_there(root: Path, demo_root:
     assert len(read["names"]) == version["stored"]
     assert all((demo_root / "train" / name).is_file() for name in read["names"])
     assert [rows["split"][row].as_py() for row in read["held_out"]] == ["valid"] * len(read["held_out"])
+
+
+def test_the_snippet_for_pairs_reads_both_arrays_side_by_side(root: Path):
+    read = ran("pairs", root)
+    version, rows = published(root, "imagenet-half")
+    count = version["shards"][0]["rows"]
+    assert (read["good"].shape, read["bad"].shape) == ((count, 48, 48, 3), (count, 24, 24, 3))
+    assert read["ids"].tolist() == rows["id"].to_pylist()[:count]
+    assert np.abs(read["bad"].mean((1, 2, 3)) - read["good"].mean((1, 2, 3))).max() < 2
+    origin, _ = published(root, "imagenet")
+    assert [shard["objects"][0] for shard in version["shards"]] == [shard["objects"][0] for shard in origin["shards"]]
+
+
+def test_the_fingerprints_of_pairs_are_those_of_the_page(root: Path):
+    (origin, _), (pairs, _) = published(root, "imagenet"), published(root, "imagenet-half")
+    said = {name: pairs[name] for name in ("recipe", "libraries", "array_format", "bad_side")} | {"good_side": 48}
+    check = f"""
+keys = [fingerprint(["pairs", {said!r}, identity]) for identity in {[each["identity"] for each in origin["shards"]]!r}]
+whole = [fingerprint([keys, {pairs["classes"]!r}])]
+"""
+    read = ran("identities", root, then=check)
+    assert read["keys"] == [shard["key"] for shard in pairs["shards"]] == [each["identity"] for each in pairs["shards"]]
+    assert read["whole"] == [pairs["identity"]]
 
 
 def test_the_snippet_for_records_reads_every_record_and_finds_a_flipped_bit(root: Path):
@@ -304,6 +332,8 @@ RECORDS = {
     ("receipt", "field of one of `refused`"): Refused,
     ("version", "field"): Version,
     ("version", "field of one of `shards`"): VersionShard,
+    ("pair-version", "field"): PairVersion,
+    ("pair-version", "field of `origin`"): PairOrigin,
     ("bundle", "field"): Bundle,
     ("bundle", "field of one of `files`"): BundleFile,
     ("file-receipt", "field"): FileReceipt,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from storage.array_formats import array_format, chunk_ranges
 from storage.digests import digest_of
-from storage.errors import named_disk_errors
+from storage.errors import DamagedDataset, named_disk_errors
 from storage.layout import DatasetFolder
 from storage.receipts import Receipt, ShardArray, find_receipt, write_receipt
 from storage.shard_rows import ShardRows
@@ -109,9 +109,13 @@ def bad_array(job: PairShardJob, good: ShardArray) -> SizedArray:
 
 
 def _good_rows(job: PairShardJob, good: ShardArray) -> Iterator[NDArray[np.uint8]]:
-    """Yield the good rows in order, each compared with the checksum of what was published."""
+    """Yield the good rows in order, each compared with the checksum of what was published; labels and ids, too."""
     path, side = job.origin.objects / good.stored.name, good.side
     array = array_format(job.array_format).open(path)
+    if not (np.array_equal(array.labels, job.labels) and np.array_equal(array.ids, job.ids)):
+        array.close()
+        remedy = f"run: imagemill repair {job.origin.name}"
+        raise DamagedDataset(f"{path} has other labels or ids than were published", path=path, remedy=remedy)
     rows = ShardRows(path, array, dataset=job.origin.name, rows_per_crc=good.rows_per_chunk, crcs=good.chunk_crcs)
     with closing(rows):
         block = np.empty((max(1, BLOCK_BYTES // (side * side * 3)), side, side, 3), np.uint8)

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 from storage.datasets import create_dataset
@@ -39,6 +38,7 @@ class BarePairs:
     dataset: str
     side: int = 8
     number: int | None = None
+    origin: str = "photos"
 
 
 def build_here(jobs: Iterable[PairShardJob]) -> Iterable[Receipt]:
@@ -47,11 +47,11 @@ def build_here(jobs: Iterable[PairShardJob]) -> Iterable[Receipt]:
 
 
 def make(job: BarePairs, *, build: Build = build_here) -> tuple[PairVersion, bool, int]:
-    """Take the steps of the flow from `photos`; return the version, whether it is new, and the shards made for it."""
+    """Take the steps of the flow; return the version, whether it is new, and the shards made for it."""
     tiers = Tiers(Path(job.slow), Path(job.fast))
     recipe = parsed_recipe(job.recipe, source="a test")
-    with open_version(tiers, "photos", number=job.number, access="sequential") as origin:
-        plan = plan_pairs(origin.version, "photos", recipe, side=job.side)
+    with open_version(tiers, job.origin, number=job.number, access="sequential") as origin:
+        plan = plan_pairs(origin.version, job.origin, recipe, side=job.side)
         folder = create_dataset(tiers.slow, job.dataset, kind=PAIRS)
         with dataset_lock(folder), scratch_folder(folder) as scratch:
             built = sum(1 for _ in build(pair_jobs(tiers, folder, plan, origin, scratch)))
@@ -79,7 +79,7 @@ def main() -> None:
 
     job = BarePairs(**json.loads(sys.argv[1]))
     try:
-        version, is_new, built = make(job, build=partial(build_shards, workers=2, work=build_pair_shard))
+        version, is_new, built = make(job, build=lambda jobs: build_shards(jobs, workers=2, work=build_pair_shard))
         status = "published" if is_new else "unchanged"
         print(json.dumps({"status": status, "version": version.number, "built": built}))
     except (DatasetError, OSError, ValueError) as error:

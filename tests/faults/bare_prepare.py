@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 from storage.datasets import create_dataset
@@ -148,7 +147,7 @@ def main() -> None:
     fields = json.loads(sys.argv[1])
     job = BareJob(**fields | {"sides": tuple(fields["sides"])})
     try:
-        print(json.dumps(prepare(job, build=partial(build_shards, workers=job.workers))))
+        print(json.dumps(prepare(job, build=lambda jobs: build_shards(jobs, workers=job.workers, work=build_shard))))
     except (DatasetError, OSError, ValueError) as error:
         print(json.dumps({"error": type(error).__name__, "message": str(error)}))
         sys.exit(exit_code_of(error))

@@ -14,9 +14,8 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,7 +23,9 @@ from typing import Any
 from flows.exit_codes import exit_code_of
 from storage.array_formats import array_format
 from storage.errors import DatasetError
+from storage.receipts import Receipt
 from tasks.ops.parent_death import end_with_parent
+from tasks.ops.shard_building import ShardJob, build_shard
 from tasks.ops.shard_pool import build_shards
 from tests.faults.bare_prepare import REPOSITORY, BareJob, build_here, prepare
 
@@ -177,10 +178,15 @@ def _forked(order: dict[str, Any]) -> tuple[int, int]:
         os._exit(code)
 
 
+def in_pool(jobs: Iterable[ShardJob]) -> Iterable[Receipt]:
+    """Build shards in two processes."""
+    return build_shards(jobs, workers=2, work=build_shard)
+
+
 def _run(order: dict[str, Any]) -> tuple[dict[str, object], int]:
     os.environ["STOP_BEFORE"] = order["stop_before"]
     job = BareJob(**order["job"] | {"sides": tuple(order["job"]["sides"])})
-    build = partial(build_shards, workers=job.workers) if order["in_pool"] else build_here
+    build = in_pool if order["in_pool"] else build_here
     time.sleep(order["delay"])
     try:
         return prepare(job, build=build), 0

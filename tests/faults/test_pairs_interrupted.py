@@ -17,7 +17,7 @@ from tests.faults.c_shims import preloaded
 from tests.oracles.published_dataset import Body, assert_object, state_of
 from tests.tasks.ops.paired_images import HALF, Paired, body_of, paired, photos
 
-SHARDS = (3,) * 60
+SHARDS = (3,) * 40
 LOCKED = (11, "DatasetLocked")
 PUBLISHED, UNCHANGED = (0, "published"), (0, "unchanged")
 
@@ -47,7 +47,7 @@ def assert_same(whole: Paired, dataset: str) -> None:
 @pytest.mark.parametrize(
     ("array_format", "kills"),
     [
-        ("hdf5", 2),
+        ("hdf5", 1),
         pytest.param("hdf5", 8, marks=pytest.mark.slow),
         pytest.param("bcolz", 8, marks=pytest.mark.slow),
     ],

@@ -191,7 +191,7 @@ def test_a_flipped_pixel_of_either_array_is_found_with_its_row_and_class(
         opened.array(place)[row]
 
 
-@every_format
+@pytest.mark.parametrize("array_format", ["hdf5", pytest.param("bcolz", marks=pytest.mark.slow)])
 def test_every_damage_to_every_file_is_found_and_named(array_format: str, tmp_path: Path):
     pairs = paired(photos(tmp_path, array_format).tiers)
     assert check(pairs).is_whole

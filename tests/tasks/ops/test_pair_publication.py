@@ -29,6 +29,7 @@ from tests.faults.bare_pairs import build_here
 from tests.oracles.published_dataset import assert_object, fingerprint, record_body
 from tests.storage.aged_versions import age
 from tests.storage.damaged_files import files_of, flipped
+from tests.storage.random_versions import Published
 from tests.tasks.ops.paired_images import (
     FORMATS,
     HALF,
@@ -302,6 +303,22 @@ def test_a_damaged_good_row_stops_with_its_path_and_nothing_is_published(
     path.unlink()
     path.write_bytes(content)
     oracle.assert_true(paired(origin.tiers), origin, HALF)
+
+
+def test_damaged_labels_or_ids_beside_good_rows_stop_with_the_path_too(tmp_path: Path):
+    origin = photos(tmp_path)
+    path = origin.object(1, 8)
+    content = path.read_bytes()
+    place = content.index(np.array(record_ids(origin)[5:], np.uint64).tobytes())
+    path.write_bytes(flipped(content, place + 3, 2))
+    with pytest.raises(DamagedDataset, match=f"{re.escape(str(path))} has other labels or ids than were published"):
+        paired(origin.tiers)
+    assert version_numbers(origin.tiers.authority("photos-half")) == []
+
+
+def record_ids(origin: Published) -> list[int]:
+    """Return the id of each row, from the table of rows."""
+    return parquet.read_table(origin.folder.objects / origin.version.table.name)["id"].to_pylist()
 
 
 def test_a_good_array_that_an_earlier_run_left_damaged_is_shared_anew(tmp_path: Path, oracle: Oracle):

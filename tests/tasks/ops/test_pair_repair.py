@@ -115,7 +115,7 @@ def test_bad_arrays_need_no_origin(pairs: Paired):
     assert contents(pairs) == before
 
 
-@pytest.mark.parametrize("shard", [0, 1])
+@pytest.mark.parametrize("shard", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_receipt_that_is_lost_with_its_spare_copy_is_written_again(pairs: Paired, shard: int):
     receipt = pairs.folder.receipt(pairs.version.shards[shard].key)
     for path in (receipt, *pairs.folder.spares.iterdir()):
