@@ -79,7 +79,9 @@ def _print_version(version: ModelVersion) -> None:
     metrics = dict(sorted(version.metrics.items(), key=lambda each: each[0] != version.metric))
     shown = ", ".join(f"{name} {figure_text(value)}" for name, value in list(metrics.items())[:SHOWN_METRICS])
     say(f"  {mark} {version.number:>4}  {version.created}  {version.bytes / 1e6:,.1f} MB  {shown or 'no figures'}")
-    if version.decision is None:
+    decision = version.decision
+    if decision is None:
         say("         not decided yet: run the same train command again")
-    elif not version.is_promoted:
-        say(f"         {promotion_text(version.decision)}")
+    else:
+        verdict = f"promoted {decision.created[:10]}" if decision.is_granted else "not promoted"
+        say(f"         {verdict}: {decision.reason}")
