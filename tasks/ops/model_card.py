@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from storage.models import ModelResult
+from storage.names import without_controls
 from tasks.ops.finished_runs import FinishedRun, model_facts
 from tasks.ops.markdown import code_span
 from tasks.ops.run_curve import curve_in
@@ -23,7 +24,7 @@ def model_card(name: str, number: int, run: FinishedRun) -> str:
         curve_image(lines, decides=metric.name if metric else None),
         *sample_images(run.directory),
         "## Made of",
-        _table(("", ""), [(key, code_span(value)) for key, value in model_facts(run)]),
+        _table(("", ""), [(key, _shown(value)) for key, value in model_facts(run)]),
         "## Settings",
         _fenced(run.config, "toml"),
         "## Using it",
@@ -45,7 +46,7 @@ def figures_text(result: ModelResult, *, decides: str | None) -> str:
     if result.held_out is None:
         return "This recipe does not measure finished models on held-out rows."
     metrics = result.held_out.metrics
-    rows = [(code_span(name), figure_text(value), "decides" * (name == decides)) for name, value in metrics.items()]
+    rows = [(_shown(name), figure_text(value), "decides" * (name == decides)) for name, value in metrics.items()]
     text = "## On held-out rows\n\n" + _table(("figure", "value", ""), rows)
     return f"{text}\n\n{_groups_text(result.held_out.groups)}" if result.held_out.groups else text
 
@@ -58,9 +59,14 @@ def figure_text(value: float | None) -> str:
 def _groups_text(groups: Mapping[str, Mapping[str, float | None]]) -> str:
     names = list(dict.fromkeys(name for metrics in groups.values() for name in metrics))
     shown = list(groups.items())[:SHOWN_GROUPS]
-    rows = [(code_span(group), *(figure_text(metrics.get(name)) for name in names)) for group, metrics in shown]
+    rows = [(_shown(group), *(figure_text(metrics.get(name)) for name in names)) for group, metrics in shown]
     more = f"\n\nAnd {len(groups) - SHOWN_GROUPS} more, in result.json." if len(groups) > SHOWN_GROUPS else ""
-    return _table(("part of the rows", *map(code_span, names)), rows) + more
+    return _table(("part of the rows", *map(_shown, names)), rows) + more
+
+
+def _shown(text: str) -> str:
+    """Return a name that others chose as it is, on one line."""
+    return code_span(without_controls(text))
 
 
 def _fenced(text: str, language: str) -> str:
