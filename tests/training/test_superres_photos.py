@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from benchmarks.photos import photos
+from storage.run_directory import RunDirectory
 from tests.training.photo_pairs import photo_pairs
 from training.distributed import World
 from training.interruption import Interruption
@@ -15,7 +16,6 @@ from training.loop import train
 from training.loop_settings import LoopSettings
 from training.optimisers import Optimiser
 from training.phases import Phase
-from training.run_directory import RunDirectory
 from training.schedules import one_cycle
 from training.sources import MemoryRows
 from training.superres import Config, run_on
