@@ -38,7 +38,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Turn a raw image collection into training-ready arrays, and train on them.",
     epilog="Exit codes: 0 done or nothing to do; 1 damage or a failed check; 2 bad usage or input; "
-    "11 another run holds the dataset or GPU; 74 disk full or I/O error; 75 interrupted or Prefect lost, run again.",
+    "11 another run holds the dataset or the GPU; 74 disk full or I/O error; "
+    "75 interrupted or Prefect lost, run again.",
 )
 
 
