@@ -106,7 +106,7 @@ def read_bundle(folder: DatasetFolder, number: int) -> Bundle:
         UnreadableRecord: another version of this code wrote it.
     """
     path = folder.version(number)
-    if record_kind(path) not in (None, "bundle"):
+    if record_kind(path) in ("version", "pair-version"):
         raise UnknownDataset(f"{folder.path} holds images, and no files such as word maps")
     try:
         bundle = read_record(path, "bundle", Bundle)

@@ -110,7 +110,7 @@ def read_pair_version(folder: DatasetFolder, number: int) -> PairVersion:
         UnreadableRecord: another version of this code wrote it.
     """
     path = folder.version(number)
-    if record_kind(path) not in (None, RECORD):
+    if record_kind(path) in ("version", "bundle"):
         raise UnknownDataset(f"{folder.path} holds no pairs; make some with: imagemill pairs {folder.name} --recipe …")
     try:
         version = read_record(path, RECORD, PairVersion)

@@ -58,11 +58,13 @@ def read_record(path: Path, kind: str, type_: type[Value]) -> Value:
 
 
 def record_kind(path: Path) -> str | None:
-    """Return of what kind the record at `path` says that it is; None where there is none to be read."""
+    """Return of what kind the record at `path` is; None where there is no undamaged one."""
     try:
-        return decoded(read_file(path), _Envelope).kind
+        content = read_file(path)
+        envelope = decoded(content, _Envelope)
     except (FileNotFoundError, NotDecoded, DamagedDataset):
         return None
+    return envelope.kind if content == _sealed(envelope.kind, envelope.format, bytes(envelope.body)) else None
 
 
 def record_in(content: bytes, kind: str, type_: type[Value], *, path: Path) -> Value:

@@ -21,6 +21,9 @@ Record = TypeVar("Record")
 
 _NAME = re.compile(r"([0-9]{8})\.json")
 
+NO_IMAGES = {"bundle": "files such as word maps, and no images", "pair-version": "pairs, and no prepared images"}
+"""What a dataset holds, by the kind of the records in `versions/` that are none of images."""
+
 MAX_SIDE = 65_536
 """No array of ours is wider; a larger number in a record is a lie."""
 
@@ -104,8 +107,8 @@ def read_version(folder: DatasetFolder, number: int) -> Version:
         UnreadableRecord: another version of this code wrote it.
     """
     path = folder.version(number)
-    if record_kind(path) not in (None, "version"):
-        raise UnknownDataset(f"{folder.path} holds no prepared images, but something that was made with them")
+    if other := NO_IMAGES.get(record_kind(path) or ""):
+        raise UnknownDataset(f"{folder.path} holds {other}")
     try:
         version = read_record(path, "version", Version)
     except FileNotFoundError as error:

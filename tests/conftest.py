@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from prefect.settings import get_current_settings
 from prefect.testing.utilities import prefect_test_harness
 
@@ -19,6 +20,10 @@ from tasks.ops.emoji_font import find_emoji_font
 # Started in the background by a shell, the tests would inherit an ignored Ctrl-C, and so would what they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# No test fails for the time that it takes: the machine may be shared.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # The server of the tests sends nothing anywhere.
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"

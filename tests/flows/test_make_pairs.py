@@ -208,7 +208,7 @@ def test_images_and_pairs_never_mix_in_one_dataset(root: Path, published_once: P
     assert "photos is a dataset of images, and cannot take pairs; choose another name" in told
     told = refused("prepare", published_once / "source", "--dataset", "made")
     assert "made is a dataset of pairs, and cannot take images; choose another name" in told
-    assert "holds no prepared images" in refused("pairs", "made", "--recipe", "half.toml")
+    assert "holds pairs, and no prepared images" in refused("pairs", "made", "--recipe", "half.toml")
     assert record.read_bytes() == before
 
 

@@ -142,7 +142,7 @@ def test_records_of_another_format_or_array_format_are_not_read(pairs: Paired):
 def test_what_holds_something_else_is_named_with_the_command_that_makes_pairs(pairs: Paired):
     with pytest.raises(UnknownDataset, match="photos holds no pairs; make some with: imagemill pairs photos --recipe"):
         open_pairs(pairs.tiers, "photos")
-    with pytest.raises(UnknownDataset, match="holds no prepared images"):
+    with pytest.raises(UnknownDataset, match="holds pairs, and no prepared images"):
         open_version(pairs.tiers, "photos-half")
     with pytest.raises(UnknownDataset, match=r"none holds no published version; run: imagemill pairs … --name none"):
         open_pairs(pairs.tiers, "none")

@@ -63,6 +63,7 @@ print(digest.hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_two_processes_that_hash_differently_learn_the_same_bytes(corpus: Path):
     digests = {
         subprocess.run(

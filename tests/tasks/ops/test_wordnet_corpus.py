@@ -113,6 +113,7 @@ def test_the_same_seed_gives_the_same_lines_and_another_seed_others(tmp_path: Pa
     assert (tmp_path / "corpus.txt").read_text() == "".join(f"{line}\n" for line in lines)
 
 
+@pytest.mark.slow
 @needs_wordnet
 def test_every_lemma_of_every_noun_occurs_in_the_corpus_of_wordnet(tmp_path: Path):
     corpus = tmp_path / "corpus.txt"

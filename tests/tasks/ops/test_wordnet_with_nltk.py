@@ -19,7 +19,7 @@ from tasks.ops.wordnet_source import find_wordnet
 from tasks.ops.wordnet_taxonomy import Taxonomy
 from tests.tasks.ops.wordnet_examples import needs_wordnet, real_nouns
 
-pytestmark = needs_wordnet
+pytestmark = [needs_wordnet, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
