@@ -87,12 +87,12 @@ def test_an_error_at_any_of_a_sample_of_calls_is_named_and_harms_nothing(
 ):
     scenario = scenario_of(name, array_format)
     calls = calls_of(scenario, server)
-    step = len(calls) // 9
+    step = len(calls) // 5
     for shift, error in enumerate(FULL):
         once = [Fault(Action.ERROR, at, error) for at in range(1 + shift * step // 3, len(calls), step)]
         strike(scenario, server, once, f"{errno.errorcode[error]} at a call")
     writes = [number for number, call in enumerate(calls, 1) if is_a_write(call)]
-    short = [Fault(Action.SHORT_WRITE, at, errno.ENOSPC) for at in writes[:: len(writes) // 4]]
+    short = [Fault(Action.SHORT_WRITE, at, errno.ENOSPC) for at in writes[:: len(writes) // 2]]
     strike(scenario, server, short, "half of a write, then ENOSPC")
     lasting = [Fault(Action.ERROR_FROM_THEN_ON, at, errno.ENOSPC) for at in range(step // 2, len(calls), 3 * step)]
     strike(scenario, server, lasting, "ENOSPC from a call on")

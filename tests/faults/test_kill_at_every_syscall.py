@@ -22,7 +22,7 @@ from tests.faults.scenarios import (
 
 ScenarioOf = Callable[[str, str], Scenario]
 NAMES, FORMATS = ("first build", "addition"), ("hdf5", "bcolz")
-SAMPLE_STEP = 25
+SAMPLE_STEP = 40
 PARTS = 4
 """Every point is struck in so many tests, which may run beside each other."""
 WORKERS = 2

@@ -107,7 +107,10 @@ def trials(
             assert_finished(scenario, job, *ended(start(job)), proved=proved)
 
 
-@pytest.mark.parametrize(("array_format", "workers", "kills"), [("hdf5", 1, 5), ("hdf5", 3, 5), ("bcolz", 2, 10)])
+@pytest.mark.parametrize(
+    ("array_format", "workers", "kills"),
+    [("hdf5", 1, 5), pytest.param("hdf5", 3, 5, marks=pytest.mark.slow), ("bcolz", 2, 10)],
+)
 def test_killed_runs_lose_and_double_nothing(array_format: str, workers: int, kills: int, scenario: Scenario):
     fault = f"kill -9 at a random time, {array_format}"
     strike(scenario, run_bare, kills=kills, workers=workers, seed=1, fault=fault)
