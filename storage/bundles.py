@@ -9,8 +9,8 @@ from storage.digests import object_digest
 from storage.errors import DamagedDataset, UnknownDataset
 from storage.layout import DatasetFolder
 from storage.receipts import StoredObject, is_present
-from storage.records import fingerprint, read_record, record_kind, write_record
-from storage.versions import VersionShard, highest_valid, missing_version
+from storage.records import fingerprint, read_record, write_record
+from storage.versions import VersionShard, highest_valid, read_numbered
 
 logger = logging.getLogger(__name__)
 
@@ -106,14 +106,9 @@ def read_bundle(folder: DatasetFolder, number: int) -> Bundle:
         UnreadableRecord: another version of this code wrote it.
     """
     path = folder.version(number)
-    if record_kind(path) in ("version", "pair-version"):
-        raise UnknownDataset(f"{folder.path} holds images, and no files such as word maps")
-    try:
-        bundle = read_record(path, "bundle", Bundle)
-    except FileNotFoundError as error:
-        raise missing_version(folder, number) from error
-    if bundle.number != number:
-        raise DamagedDataset(f"{path} is the record of another version", path=path, need=number, have=bundle.number)
+    images = "images, and no files such as word maps"
+    others = {"version": images, "pair-version": images}
+    bundle = read_numbered(folder, number, "bundle", Bundle, others=others)
     names = {file.name for file in bundle.files}
     if len(names) < len(bundle.files) or bundle.identity != bundle_identity(bundle.kind, bundle.files):
         raise DamagedDataset(f"{path} contradicts itself: imagemill did not write it", path=path)

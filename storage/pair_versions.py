@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from storage.array_formats import known_formats
-from storage.errors import DamagedDataset, UnknownDataset, UnreadableRecord
+from storage.errors import DamagedDataset
 from storage.layout import NAME_PATTERN, DatasetFolder
 from storage.receipts import StoredObject
-from storage.records import fingerprint, read_record, record_kind
+from storage.records import fingerprint
 from storage.versions import (
     MAX_SIDE,
     Version,
     VersionShard,
     has_its_objects,
     highest_valid,
-    missing_version,
+    read_numbered,
+    require_known_format,
     version_identity,
 )
 
@@ -110,20 +110,10 @@ def read_pair_version(folder: DatasetFolder, number: int) -> PairVersion:
         UnreadableRecord: another version of this code wrote it.
     """
     path = folder.version(number)
-    if record_kind(path) in ("version", "bundle"):
-        raise UnknownDataset(f"{folder.path} holds no pairs; make some with: imagemill pairs {folder.name} --recipe …")
-    try:
-        version = read_record(path, RECORD, PairVersion)
-    except FileNotFoundError as error:
-        raise missing_version(folder, number) from error
-    if version.number != number:
-        raise DamagedDataset(f"{path} is the record of another version", path=path, need=number, have=version.number)
-    if version.array_format not in known_formats():
-        raise UnreadableRecord(
-            f"{path} names the array format {version.array_format:.40}; this version of imagemill knows "
-            f"{', '.join(known_formats())}",
-            path=path,
-        )
+    no_pairs = f"no pairs; make some with: imagemill pairs {folder.name} --recipe …"
+    others = {"version": no_pairs, "bundle": no_pairs}
+    version = read_numbered(folder, number, RECORD, PairVersion, others=others)
+    require_known_format(path, version.array_format)
     if not _makes_sense(version):
         raise DamagedDataset(f"{path} contradicts itself: imagemill did not write it", path=path)
     return version

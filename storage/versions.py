@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 from storage.array_formats import known_formats
 from storage.errors import DamagedDataset, UnknownDataset, UnreadableRecord
@@ -18,6 +19,7 @@ from storage.records import fingerprint, read_record, record_kind
 logger = logging.getLogger(__name__)
 
 Record = TypeVar("Record")
+Numbered = TypeVar("Numbered", bound="HasNumber")
 
 _NAME = re.compile(r"([0-9]{8})\.json")
 
@@ -26,6 +28,13 @@ NO_IMAGES = {"bundle": "files such as word maps, and no images", "pair-version":
 
 MAX_SIDE = 65_536
 """No array of ours is wider; a larger number in a record is a lie."""
+
+
+class HasNumber(Protocol):
+    """A published state of whatever kind."""
+
+    @property
+    def number(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,29 +116,47 @@ def read_version(folder: DatasetFolder, number: int) -> Version:
         UnreadableRecord: another version of this code wrote it.
     """
     path = folder.version(number)
-    if other := NO_IMAGES.get(record_kind(path) or ""):
-        raise UnknownDataset(f"{folder.path} holds {other}")
-    try:
-        version = read_record(path, "version", Version)
-    except FileNotFoundError as error:
-        raise missing_version(folder, number) from error
-    if version.number != number:
-        raise DamagedDataset(f"{path} is the record of another version", path=path, need=number, have=version.number)
-    if version.parameters.array_format not in known_formats():
-        raise UnreadableRecord(
-            f"{path} names the array format {version.parameters.array_format:.40}; this version of imagemill knows "
-            f"{', '.join(known_formats())}",
-            path=path,
-        )
+    version = read_numbered(folder, number, "version", Version, others=NO_IMAGES)
+    require_known_format(path, version.array_format)
     if not _makes_sense(version):
         raise DamagedDataset(f"{path} contradicts itself: imagemill did not write it", path=path)
     return version
 
 
-def missing_version(folder: DatasetFolder, number: int) -> UnknownDataset:
-    """Return the error for a version that is not there."""
-    known = ", ".join(map(str, version_numbers(folder))) or "none"
-    return UnknownDataset(f"{folder.path} has no version {number}; it has: {known}")
+def read_numbered(
+    folder: DatasetFolder, number: int, kind: str, type_: type[Numbered], *, others: Mapping[str, str]
+) -> Numbered:
+    """Read the record of version `number`, which should be of `kind`; whether it makes sense is the caller's to see.
+
+    `others` says what a dataset holds whose versions are records of another kind.
+
+    Raises:
+        UnknownDataset: there is no version of that number, or it is one of `others`.
+        DamagedDataset: its bytes are not those that were published.
+        UnreadableRecord: another version of this code wrote it.
+    """
+    path = folder.version(number)
+    try:
+        record = read_record(path, kind, type_)
+    except FileNotFoundError as error:
+        known = ", ".join(map(str, version_numbers(folder))) or "none"
+        raise UnknownDataset(f"{folder.path} has no version {number}; it has: {known}") from error
+    except DamagedDataset as error:
+        if other := others.get(record_kind(path) or ""):
+            raise UnknownDataset(f"{folder.path} holds {other}") from error
+        raise
+    if record.number != number:
+        raise DamagedDataset(f"{path} is the record of another version", path=path, need=number, have=record.number)
+    return record
+
+
+def require_known_format(path: Path, name: str) -> None:
+    """Raise UnreadableRecord if the record at `path` names an array format that this code does not have."""
+    if name not in known_formats():
+        raise UnreadableRecord(
+            f"{path} names the array format {name:.40}; this version of imagemill knows {', '.join(known_formats())}",
+            path=path,
+        )
 
 
 def _makes_sense(version: Version) -> bool:
