@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+
+from tasks.ops.markdown import embedded
 
 MARGIN = 6
 CAPTION = 14
@@ -27,6 +31,13 @@ def contact_sheet(images: NDArray[np.uint8], captions: list[str], *, columns: in
         sheet.paste(picture, (left, top))
         draw.text((left, top + thumbnail + 1), _fitted(draw, caption, thumbnail), fill=INK)
     return sheet
+
+
+def embedded_sheet(sheet: Image.Image, text: str) -> str:
+    """Return a sheet as Markdown that needs no file beside it, a JPEG within it."""
+    content = io.BytesIO()
+    sheet.save(content, "JPEG", quality=85)
+    return embedded(text, content.getvalue(), kind="jpeg")
 
 
 def _fitted(draw: ImageDraw.ImageDraw, caption: str, width: int) -> str:

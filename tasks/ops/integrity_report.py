@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from storage.damage import Damage
 from storage.verification import Verification
-from tasks.ops.markdown import code_span
+from tasks.ops.markdown import code_span, markdown_table
 
 SHOWN_DAMAGES = 50
 """Damaged files on a page; the command line shows all."""
@@ -24,8 +25,8 @@ def verification_markdown(found: Verification, *, share: float) -> str:
     lines = [f"# {found.dataset}: {'whole' if found.is_whole else 'damaged'}", "", summary_line(found) + "."]
     lines += ["", f"Share of the objects whose bytes were hashed: {share:.0%}."]
     if found.damages:
-        lines += ["", "| file | problem | rows | classes | version |", "|---|---|---|---|---|"]
-        lines += [_damage_row(damage) for damage in found.damages[:SHOWN_DAMAGES]]
+        header = ("file", "problem", "rows", "classes", "version")
+        lines += ["", markdown_table(header, [_damage_row(damage) for damage in found.damages[:SHOWN_DAMAGES]])]
         if len(found.damages) > SHOWN_DAMAGES:
             lines += ["", f"And {len(found.damages) - SHOWN_DAMAGES} more."]
         lines += ["", f"To mend it: `imagemill repair {found.dataset}` with the same roots."]
@@ -33,7 +34,7 @@ def verification_markdown(found: Verification, *, share: float) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _damage_row(damage) -> str:
+def _damage_row(damage: Damage) -> tuple[str, ...]:
     rows = ", ".join(f"{first}–{stop - 1}" for first, stop in damage.rows)
-    cells = [code_span(str(damage.path)), damage.problem.replace("|", "\\|"), rows, ", ".join(damage.classes)]
-    return f"| {' | '.join([*cells, ', '.join(map(str, damage.versions))])} |"
+    cells = code_span(str(damage.path)), damage.problem.replace("|", "\\|"), rows, ", ".join(damage.classes)
+    return (*cells, ", ".join(map(str, damage.versions)))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from storage.models import ModelResult
 from storage.names import without_controls
 from tasks.ops.finished_runs import FinishedRun, model_facts
-from tasks.ops.markdown import code_span
+from tasks.ops.markdown import code_span, markdown_table
 from tasks.ops.run_curve import curve_in
 from tasks.ops.run_page import curve_image, sample_images
 
@@ -24,7 +24,7 @@ def model_card(name: str, number: int, run: FinishedRun) -> str:
         curve_image(lines, decides=metric.name if metric else None),
         *sample_images(run.directory),
         "## Made of",
-        _table(("", ""), [(key, _shown(value)) for key, value in model_facts(run)]),
+        markdown_table(("", ""), [(key, _shown(value)) for key, value in model_facts(run)]),
         "## Settings",
         _fenced(run.config, "toml"),
         "## Using it",
@@ -47,7 +47,7 @@ def figures_text(result: ModelResult, *, decides: str | None) -> str:
         return "This recipe does not measure finished models on held-out rows."
     metrics = result.held_out.metrics
     rows = [(_shown(name), figure_text(value), "decides" * (name == decides)) for name, value in metrics.items()]
-    text = "## On held-out rows\n\n" + _table(("figure", "value", ""), rows)
+    text = "## On held-out rows\n\n" + markdown_table(("figure", "value", ""), rows)
     return f"{text}\n\n{_groups_text(result.held_out.groups)}" if result.held_out.groups else text
 
 
@@ -61,7 +61,7 @@ def _groups_text(groups: Mapping[str, Mapping[str, float | None]]) -> str:
     shown = list(groups.items())[:SHOWN_GROUPS]
     rows = [(_shown(group), *(figure_text(metrics.get(name)) for name in names)) for group, metrics in shown]
     more = f"\n\nAnd {len(groups) - SHOWN_GROUPS} more, in result.json." if len(groups) > SHOWN_GROUPS else ""
-    return _table(("part of the rows", *map(_shown, names)), rows) + more
+    return markdown_table(("part of the rows", *map(_shown, names)), rows) + more
 
 
 def _shown(text: str) -> str:
@@ -75,8 +75,3 @@ def _fenced(text: str, language: str) -> str:
     while fence in text:
         fence += "`"
     return f"{fence}{language}\n{text.rstrip()}\n{fence}"
-
-
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|", *(f"| {' | '.join(row)} |" for row in rows)]
-    return "\n".join(lines)

@@ -8,11 +8,11 @@ from PIL import Image
 from storage.pair_versions import BAD, GOOD, PairVersion
 from storage.reading import OpenVersion
 from tasks.ops.class_words import class_word
-from tasks.ops.contact_sheet import contact_sheet
-from tasks.ops.markdown import code_span
+from tasks.ops.contact_sheet import contact_sheet, embedded_sheet
+from tasks.ops.markdown import code_span, markdown_table
 from tasks.ops.pair_recipe import PairRecipe
 from tasks.ops.pair_recipe_tables import table_of
-from tasks.ops.prepare_report import BuildFigures, build_text, embedded, markdown_table
+from tasks.ops.prepare_report import BuildFigures, build_text
 
 SHEET_PAIRS, SHEET_PAIRS_BESIDE, SHEET_THUMBNAIL = 24, 6, 96
 
@@ -51,7 +51,7 @@ def pairs_card(name: str, version: PairVersion, recipe: PairRecipe, figures: Bui
         [
             f"# {name}, version {version.number}",
             "",
-            embedded(sheet, "pairs"),
+            embedded_sheet(sheet, "pairs"),
             "",
             markdown_table(("", ""), rows),
             "",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from dataclasses import dataclass
 
 from PIL import Image
@@ -12,8 +10,8 @@ from storage.reading import OpenVersion
 from storage.tiers import Tiers
 from storage.versions import Version
 from tasks.ops.class_words import class_word
-from tasks.ops.contact_sheet import contact_sheet
-from tasks.ops.markdown import code_span
+from tasks.ops.contact_sheet import contact_sheet, embedded_sheet
+from tasks.ops.markdown import code_span, markdown_table
 from tasks.ops.refusal_report import Refusals
 
 SHOWN_REFUSED = 20
@@ -77,7 +75,7 @@ def card_markdown(
         [
             f"# {dataset}, version {version.number}",
             "",
-            embedded(sheet, "contact sheet"),
+            embedded_sheet(sheet, "contact sheet"),
             "",
             markdown_table(("", ""), rows),
             "",
@@ -125,16 +123,3 @@ def _refused_text(refusals: Refusals) -> str:
     )
     shown = [(code_span(one.name), f"{one.reason}: {code_span(one.detail)}") for one in refusals.first[:SHOWN_REFUSED]]
     return f"{table}\n\n{markdown_table(('image', 'why'), shown)}\n\nAll of them: `{refusals.report}`"
-
-
-def markdown_table(header: tuple[str, str], rows: list[tuple[str, str]]) -> str:
-    """Return a table of two columns."""
-    lines = [f"| {header[0]} | {header[1]} |", "|---|---|"]
-    return "\n".join([*lines, *(f"| {name} | {value} |" for name, value in rows)])
-
-
-def embedded(picture: Image.Image, text: str) -> str:
-    """Return a picture as Markdown that needs no file beside it."""
-    content = io.BytesIO()
-    picture.save(content, "JPEG", quality=85)
-    return f"![{text}](data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode('ascii')})"

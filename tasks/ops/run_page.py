@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import logging
 import re
@@ -13,7 +12,7 @@ from PIL import Image
 
 from storage.run_directory import RunDirectory
 from tasks.ops.curve_picture import Series, curve_picture
-from tasks.ops.markdown import code_span
+from tasks.ops.markdown import code_span, embedded
 from tasks.ops.run_curve import CurveLine, losses_of, metrics_of
 
 logger = logging.getLogger(__name__)
@@ -37,7 +36,8 @@ def curve_image(lines: Sequence[CurveLine], *, decides: str | None) -> str:
     """Return the curve as an embedded picture."""
     metrics: Series = metrics_of(lines)
     names = sorted(metrics, key=lambda name: name != decides)
-    return _embedded("learning curve", curve_picture(losses_of(lines), {name: metrics[name] for name in names}), "png")
+    drawn = curve_picture(losses_of(lines), {name: metrics[name] for name in names})
+    return embedded("learning curve", drawn, kind="png")
 
 
 def sample_images(run: RunDirectory) -> list[str]:
@@ -49,7 +49,7 @@ def sample_images(run: RunDirectory) -> list[str]:
     shown = []
     for name, (step, path) in list(newest.items())[:SHOWN_SAMPLES]:
         try:
-            shown.append(f"{code_span(name)} after step {step:,}:\n\n{_embedded('sample', _small(path), 'jpeg')}")
+            shown.append(f"{code_span(name)} after step {step:,}:\n\n{embedded('sample', _small(path), kind='jpeg')}")
         except (OSError, ValueError, Image.DecompressionBombError) as error:
             logger.warning("%s is not shown: %s", path, error)
     return shown
@@ -65,7 +65,3 @@ def _small(path: Path) -> bytes:
     file = io.BytesIO()
     shown.save(file, "JPEG", quality=88)
     return file.getvalue()
-
-
-def _embedded(name: str, content: bytes, kind: str) -> str:
-    return f"![{name}](data:image/{kind};base64,{base64.b64encode(content).decode()})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import pyarrow.compute as pc
 
 from storage.word_maps import WordMap
 from storage.word_vectors import WordVectors
-from tasks.ops.markdown import code_span
+from tasks.ops.markdown import code_span, embedded, markdown_table
 from tasks.ops.word_checks import RELATIONS, Checked
 from tasks.ops.word_mapping import row_in_any_case
 from tasks.ops.word_picture import draw_words
@@ -71,7 +70,7 @@ def words_card(
     ]
     sections = [
         [f"# {name}, version {number}", "", picture(maps), ""],
-        [_table(("", ""), rows), ""],
+        [markdown_table(("", ""), rows), ""],
         ["## Coverage", "", coverage_table(maps), "", _notebook_line(maps.nouns), ""],
         *([f"## Classes of {dataset}", "", _classes_text(found), ""] for dataset, found in maps.classes.items()),
         ["## Checks", "", _checks_text(checked, is_circular=is_circular), ""],
@@ -87,7 +86,7 @@ def coverage_table(maps: WordMaps) -> str:
     columns = {"all nouns": coverage_of(maps.nouns)} | of_classes
     rows = [(rule, *(f"{counts[rule]:,}" for counts in columns.values())) for rule in coverage_of(maps.nouns)]
     totals = ("in all", *(f"{sum(counts.values()):,}" for counts in columns.values()))
-    return _table(("rule", *columns), [*rows, totals])
+    return markdown_table(("rule", *columns), [*rows, totals])
 
 
 def picture(maps: WordMaps) -> str:
@@ -101,7 +100,7 @@ def picture(maps: WordMaps) -> str:
         shown.vectors[there], [shown.labels[row] for row in there], [branches[row] or "no noun" for row in there]
     )
     text = f"{title} in the two directions in which their vectors vary most (PCA), coloured by branch of WordNet"
-    return f"![{text}](data:image/png;base64,{base64.b64encode(drawn).decode('ascii')})\n\n*{text}.*"
+    return f"{embedded(text, drawn, kind='png')}\n\n*{text}.*"
 
 
 def unmatched(found: WordMap) -> tuple[str, ...]:
@@ -130,7 +129,7 @@ def _classes_text(found: WordMap) -> str:
         lines += ["", f"Without a vector, set aside by `--require-vector`: {_some(map(code_span, lacking))}."]
     if shared:
         text = "No vector of their own tells these apart, so zero-shot evaluation leaves them out:"
-        lines += ["", text, "", _table(("class", "shares its vector with"), shared[:SHOWN_CLASSES])]
+        lines += ["", text, "", markdown_table(("class", "shares its vector with"), shared[:SHOWN_CLASSES])]
         if len(shared) > SHOWN_CLASSES:
             lines += ["", f"and {len(shared) - SHOWN_CLASSES:,} more, in the table of the classes."]
     return "\n".join(lines)
@@ -163,7 +162,9 @@ def _neighbours_text(maps: WordMaps) -> str:
         (code_span(word), ", ".join(f"{code_span(name)} {cosine:.2f}" for name, cosine in named_neighbours(word, maps)))
         for word in PROBES
     ]
-    return _table(("word", "nearest nouns and their cosine"), [(word, near or "no vector") for word, near in rows])
+    return markdown_table(
+        ("word", "nearest nouns and their cosine"), [(word, near or "no vector") for word, near in rows]
+    )
 
 
 def _reading(name: str, datasets: Sequence[str]) -> list[str]:
@@ -184,8 +185,3 @@ def _some(names: Iterable[str]) -> str:
     every = list(names)
     more = f" and {len(every) - SHOWN_CLASSES:,} more" if len(every) > SHOWN_CLASSES else ""
     return ", ".join(every[:SHOWN_CLASSES]) + more
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
