@@ -81,7 +81,7 @@ def build_jpeg_folder(ours: str, folder: Path) -> None:
 
 
 def read_jpeg_folder(folder: Path, epoch: int) -> Iterable[Any]:
-    transforms = import_module("tests.oracles.torchvision_import").transforms
+    transforms = import_module("training.torchvision_import").torchvision.transforms
     from torchvision.datasets import ImageFolder
 
     return loaded(ImageFolder(str(folder), transforms.PILToTensor()), shuffle=True)
@@ -213,7 +213,7 @@ def read_litdata(folder: Path, epoch: int) -> Iterable[Any]:
 
 def build_mosaicml(ours: str, folder: Path) -> None:
     # It imports torchvision.
-    import_module("tests.oracles.torchvision_import")
+    import_module("training.torchvision_import")
     from streaming import MDSWriter
 
     columns = {"image": "ndarray:uint8:224,224,3", "label": "int"}
@@ -224,7 +224,7 @@ def build_mosaicml(ours: str, folder: Path) -> None:
 
 def read_mosaicml(folder: Path, epoch: int) -> Iterable[Any]:
     # It imports torchvision.
-    import_module("tests.oracles.torchvision_import")
+    import_module("training.torchvision_import")
     from streaming import StreamingDataset
     from streaming.base.util import clean_stale_shared_memory
 

@@ -38,8 +38,9 @@ class _Squares:
     """A torch dataset of the squares, by torchvision's own transforms."""
 
     def __init__(self, items: list[Labelled], side: int) -> None:
-        from tests.oracles.torchvision_import import transforms
+        from training.torchvision_import import torchvision
 
+        transforms = torchvision.transforms
         resize, crop = transforms.Resize(side), transforms.CenterCrop(side)
         self._items, self._transform = items, transforms.Compose([resize, crop])
 
@@ -112,8 +113,7 @@ def _array(item: Labelled, side: int) -> tuple[np.ndarray, int]:
 def mosaicml(items: list[Labelled], folder: Path, side: int, workers: int) -> None:
     """mosaicml-streaming's MDSWriter, arrays made by a pool of processes."""
     # It imports torchvision.
-    # It imports torchvision.
-    import_module("tests.oracles.torchvision_import")
+    import_module("training.torchvision_import")
     from streaming import MDSWriter
 
     columns = {"image": f"ndarray:uint8:{side},{side},3", "label": "int"}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from tests.oracles.conversions import over_white
-from tests.oracles.torchvision_import import transforms
+from training.torchvision_import import torchvision
 
 
 def expected_square(path: Path, side: int) -> NDArray[np.uint8]:
@@ -19,6 +19,7 @@ def expected_square(path: Path, side: int) -> NDArray[np.uint8]:
         image.load()
         upright = ImageOps.exif_transpose(image)
         picture = opaque_rgb(upright)
+    transforms = torchvision.transforms
     shrink = transforms.Compose([transforms.Resize(side), transforms.CenterCrop(side)])
     return np.asarray(shrink(picture))
 

@@ -12,8 +12,9 @@ from PIL import Image
 from benchmarks.photos import photos
 from tasks.ops.resize import INTERPOLATIONS, resize_center_crop, resize_center_crop_into
 from tests.oracles.conversions import largest_difference
-from tests.oracles.torchvision_import import transforms
+from training.torchvision_import import torchvision
 
+transforms = torchvision.transforms
 TORCHVISION_MODES = {
     "bilinear": transforms.InterpolationMode.BILINEAR,
     "bicubic": transforms.InterpolationMode.BICUBIC,
