@@ -24,13 +24,12 @@ from storage.verification import verified
 from storage.versions import version_numbers
 from storage.word_maps import open_word_maps
 from tasks.ops.demo_classes import demo_classes
-from tasks.ops.wordnet_source import FILES
 from tasks.ops.wordnet_taxonomy import Taxonomy
 from tests.faults.bare_prepare import BareJob, prepare
 from tests.faults.tiny_source import add_pictures
 from tests.storage.damaged_files import on_disk
 from tests.tasks.ops.noun_vectors import write_noun_vectors
-from tests.tasks.ops.wordnet_examples import DEBIAN, needs_wordnet, real_nouns
+from tests.tasks.ops.wordnet_examples import needs_wordnet, real_nouns, write_complete_wordnet
 
 REPOSITORY = Path(__file__).parents[2]
 TENCH, GOLDFISH = "n01440764", "n01443537"
@@ -78,12 +77,7 @@ def refused(result: Result, code: int = 2) -> str:
 @pytest.fixture(scope="module")
 def wordnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """WordNet as NLTK has it, in one folder, so that nothing is put into the user's cache."""
-    folder = tmp_path_factory.mktemp("complete") / "wordnet"
-    folder.mkdir()
-    for name in FILES:
-        shutil.copyfile(DEBIAN / name, folder / name)
-    (folder / "lexnames").write_text("00\tadj.all\t3\n")
-    return folder
+    return write_complete_wordnet(tmp_path_factory.mktemp("complete") / "wordnet")
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 
 from tasks.ops.wordnet_nouns import read_nouns
 from tasks.ops.wordnet_source import FILES, PACKAGES, WordNetMissing, find_wordnet
-from tests.tasks.ops.wordnet_examples import DEBIAN, needs_wordnet
+from tests.tasks.ops.wordnet_examples import DEBIAN, needs_wordnet, write_complete_wordnet
 
 pytestmark = needs_wordnet
 
@@ -46,12 +46,7 @@ def linked(folder: Path, *, without: str | None = None) -> Path:
 @pytest.fixture(scope="module")
 def complete(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All files in one folder, lexnames too. Do not change it."""
-    folder = tmp_path_factory.mktemp("complete") / "wordnet"
-    folder.mkdir()
-    for name in FILES:
-        shutil.copyfile(DEBIAN / name, folder / name)
-    (folder / "lexnames").write_text("00\tadj.all\t3\n")
-    return folder
+    return write_complete_wordnet(tmp_path_factory.mktemp("complete") / "wordnet")
 
 
 @pytest.fixture(scope="module")

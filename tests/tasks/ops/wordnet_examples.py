@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from tasks.ops.wordnet_files import LEXICOGRAPHER_FILES, Synset
 from tasks.ops.wordnet_nouns import Noun, read_nouns
+from tasks.ops.wordnet_source import FILES
 
 DEBIAN = Path("/usr/share/wordnet")
 needs_wordnet = pytest.mark.skipif(
@@ -21,6 +23,15 @@ needs_wordnet = pytest.mark.skipif(
 @cache
 def real_nouns() -> dict[str, Noun]:
     return read_nouns(DEBIAN)
+
+
+def write_complete_wordnet(folder: Path) -> Path:
+    """Copy Debian's files into a new folder, and add the `lexnames` that they lack and NLTK wants."""
+    folder.mkdir(parents=True)
+    for name in FILES:
+        shutil.copyfile(DEBIAN / name, folder / name)
+    (folder / "lexnames").write_text("00\tadj.all\t3\n")
+    return folder
 
 
 def data_line(synset: Synset) -> str:
