@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from storage.bundles import Bundle
@@ -36,7 +37,8 @@ def decide(folder: DatasetFolder, version: Bundle, measure: Measure) -> Promotio
     for attempt in range(ATTEMPTS):
         # The number before the incumbent: whoever promotes after this look takes it.
         number, incumbent = next_promotion(folder), promoted_version(folder)
-        decision = _decided(folder, version, incumbent, measure, number=number)
+        verdict = _judged(folder, version, incumbent, measure)
+        decision = _promotion(folder, version, verdict, incumbent=incumbent, number=number)
         try:
             record_promotion(folder, decision)
         except VersionConflict:
@@ -61,47 +63,50 @@ def promote_by_hand(folder: DatasetFolder, version: Bundle, *, reason: str) -> P
         for file in version.files:
             require_whole_file(folder, version, file.name)
         number, incumbent = next_promotion(folder), promoted_version(folder)
-        metric, value = _metric_of(folder, version), _own_value(folder, version)
-        decision = Promotion(
-            number=number,
-            version=version.number,
-            identity=version.identity,
-            is_granted=True,
-            metric=metric.name if metric else "",
-            value=value,
-            compared_with=incumbent.number if incumbent else None,
-            compared_value=None,
-            by="hand",
-            reason=reason.strip(),
-            created=_now(),
-        )
+        verdict = _Verdict(is_granted=True, by="hand", reason=reason.strip())
+        decision = _promotion(folder, version, verdict, incumbent=incumbent, number=number)
         record_promotion(folder, decision)
     return decision
 
 
-def _decided(
-    folder: DatasetFolder, version: Bundle, incumbent: Bundle | None, measure: Measure, *, number: int
-) -> Promotion:
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """Whether a version is promoted, who says so and why; `compared_value` is the incumbent's, measured anew."""
+
+    is_granted: bool
+    by: str
+    reason: str
+    compared_value: float | None = None
+
+
+def _judged(folder: DatasetFolder, version: Bundle, incumbent: Bundle | None, measure: Measure) -> _Verdict:
     metric, value = _metric_of(folder, version), _own_value(folder, version)
     compared = measure(incumbent) if metric and incumbent and incumbent.number != version.number else None
     compared_value = compared.metrics.get(metric.name) if compared and metric else None
-    is_granted, reason = _verdict(folder, metric, value, incumbent, compared_value)
+    is_granted, reason = _comparison(folder, metric, value, incumbent, compared_value)
+    return _Verdict(is_granted, "training", reason, compared_value)
+
+
+def _promotion(
+    folder: DatasetFolder, version: Bundle, verdict: _Verdict, *, incumbent: Bundle | None, number: int
+) -> Promotion:
+    metric = _metric_of(folder, version)
     return Promotion(
         number=number,
         version=version.number,
         identity=version.identity,
-        is_granted=is_granted,
+        is_granted=verdict.is_granted,
         metric=metric.name if metric else "",
-        value=value,
+        value=_own_value(folder, version),
         compared_with=incumbent.number if incumbent else None,
-        compared_value=compared_value,
-        by="training",
-        reason=reason,
+        compared_value=verdict.compared_value,
+        by=verdict.by,
+        reason=verdict.reason,
         created=_now(),
     )
 
 
-def _verdict(
+def _comparison(
     folder: DatasetFolder,
     metric: Metric | None,
     value: float | None,
