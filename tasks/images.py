@@ -17,15 +17,14 @@ from storage.receipts import Receipt
 from storage.staging import stage
 from storage.tiers import Tiers
 from storage.word_maps import open_word_maps
-from tasks.lots import Lot
+from tasks.lots import Lot, build_shards_of
 from tasks.ops.labels_file import read_labels
 from tasks.ops.listing import flat_stems, list_class_folders, list_flat_folder
 from tasks.ops.planning import Former, make_plan
 from tasks.ops.prepare_report import BuildFigures
 from tasks.ops.publication import Published, publish_plan
 from tasks.ops.selection import chosen, with_vectors
-from tasks.ops.shard_building import build_shard
-from tasks.ops.shard_pool import build_shards
+from tasks.ops.shard_building import ShardJob, build_shard
 
 logger = logging.getLogger(__name__)
 
@@ -69,13 +68,9 @@ def plan_images(
 
 
 @task(name="build-lot", task_run_name="build-{lot.name}", cache_policy=NO_CACHE)
-def build_lot(lot: Lot, workers: int, *, on_receipt: Callable[[Receipt], None]) -> int:
+def build_lot(lot: Lot[ShardJob], workers: int, *, on_receipt: Callable[[Receipt], None]) -> int:
     """Build the shards of `lot` that have no receipt yet; return how many it went through."""
-    done = 0
-    for receipt in build_shards(lot.jobs, workers=workers, work=build_shard):
-        on_receipt(receipt)
-        done += 1
-    return done
+    return build_shards_of(lot, workers, work=build_shard, on_receipt=on_receipt)
 
 
 @task(name="publish-version", cache_policy=NO_CACHE)

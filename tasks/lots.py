@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Sized
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from typing import Generic, Protocol, TypeVar
 
-Job = TypeVar("Job", bound=Sized)
+from storage.receipts import Receipt
+from tasks.ops.shard_pool import PoolJob, Work, build_shards
+
+
+class SizedJob(PoolJob, Sized, Protocol):
+    """The job of one shard; its length is how many images it has."""
+
+
+Job = TypeVar("Job", bound=SizedJob)
 
 
 class Lot(Generic[Job]):
@@ -31,3 +39,14 @@ def lots_of(jobs: Iterable[Job], *, images: int) -> Iterator[Lot[Job]]:
             lot, number, held = [], number + 1, 0
     if lot:
         yield Lot(f"{number:04d}", tuple(lot))
+
+
+def build_shards_of(
+    lot: Lot[Job], workers: int, *, work: Work[Job, Receipt], on_receipt: Callable[[Receipt], None]
+) -> int:
+    """Build the shards of `lot` by `work`, and hand on each receipt as it comes; return how many there were."""
+    done = 0
+    for receipt in build_shards(lot.jobs, workers=workers, work=work):
+        on_receipt(receipt)
+        done += 1
+    return done
