@@ -20,13 +20,13 @@ from storage.records import fingerprint
 from storage.scratch import scratch_folder
 from storage.spares import ensure_spare, restore_bundle
 from storage.word_maps import WORDS, open_word_maps
-from tasks.images import stage_version
 from tasks.ops.word_checks import Checked
 from tasks.ops.word_mapping import MAPPING
 from tasks.ops.word_origins import KnownOrigin, wordnet_digest
 from tasks.ops.wordnet_nouns import read_nouns
 from tasks.ops.words_publication import WordRequest, require_good
 from tasks.ops.words_report import coverage_of
+from tasks.staging import stage_for_reading
 from tasks.words import (
     check_words,
     identify_vectors,
@@ -84,7 +84,7 @@ def build_word_maps(job: WordJob) -> WordOutcome:
         checked = check_words(maps, nouns, job.thresholds)
         require_good(checked, job.name)
         version, is_new = publish_word_maps(folder, vectors, maps, checked, request, scratch)
-        stage_version(job.tiers, job.name, version)
+        stage_for_reading(job.tiers, job.name, version, access="random")
         report_words(folder, version, maps)
     return outcome_of(job, folder, "published" if is_new else "unchanged", version, checked)
 

@@ -21,12 +21,12 @@ from storage.scratch import scratch_folder
 from storage.space import reserved
 from storage.spares import ensure_spare
 from storage.versions import Version
-from tasks.images import stage_version
 from tasks.lots import lots_of
 from tasks.ops.pair_publication import PairPlan, is_whole, pair_jobs, plan_pairs
 from tasks.ops.prepare_report import BuildFigures
 from tasks.pairs import build_pair_lot, publish_pair_version, report_pairs
 from tasks.progress import ImageProgress
+from tasks.staging import stage_for_reading
 
 logger = logging.getLogger(__name__)
 
@@ -63,12 +63,12 @@ def make_pairs(job: PairJob) -> PairOutcome:
             if current and current.identity == plan.identity(origin.classes) and is_whole(folder, current):
                 logger.info("nothing to do, version %d holds these pairs", current.number)
                 ensure_spare(folder, current, scratch)
-                stage_for_reading(job, dataset, current)
+                stage_for_reading(job.tiers, dataset, current, access=job.access)
                 return PairOutcome("unchanged", dataset, current, BuildFigures(0, 0.0, 0.0), card_of(folder, current))
             figures = build_missing(job, folder, plan, origin, scratch)
             version, is_new = publish_pair_version(job.tiers, folder, plan, origin, figures, scratch)
             logger.info("version %d: %d pairs", version.number, version.stored)
-            stage_for_reading(job, dataset, version)
+            stage_for_reading(job.tiers, dataset, version, access=job.access)
             report_pairs(dataset, card_of(folder, version))
     return PairOutcome("published" if is_new else "unchanged", dataset, version, figures, card_of(folder, version))
 
@@ -106,12 +106,6 @@ def build_missing(
         for lot in lots_of(jobs, images=PAIRS_PER_LOT * job.workers):
             build_pair_lot(lot, job.workers, on_receipt=on_receipt)
     return BuildFigures(progress.done, progress.seconds, progress.cpu_seconds)
-
-
-def stage_for_reading(job: PairJob, dataset: str, version: PairVersion) -> None:
-    """Copy what the fast root lacks of a version, if the job wants it there."""
-    if job.access == "random" and job.tiers.is_split:
-        stage_version(job.tiers, dataset, version)
 
 
 def card_of(folder: DatasetFolder, version: PairVersion) -> Path:

@@ -21,7 +21,7 @@ from storage.scratch import scratch_folder
 from storage.space import reserved
 from storage.spares import ensure_spare
 from storage.versions import Version, current_version
-from tasks.images import build_lot, list_images, plan_images, publish_version, require_vectors, stage_version
+from tasks.images import build_lot, list_images, plan_images, publish_version, require_vectors
 from tasks.lots import lots_of
 from tasks.ops.decode import COLOUR_POLICY
 from tasks.ops.former_version import former_of, is_whole
@@ -34,6 +34,7 @@ from tasks.ops.selection import read_manifest, sampled
 from tasks.ops.shard_jobs import shard_jobs
 from tasks.progress import ImageProgress
 from tasks.reports import report_version
+from tasks.staging import stage_for_reading
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ def prepare_images(job: ImageJob) -> Outcome:
         )
         version, card = published.version, card_of(folder, published.version)
         logger.info("version %d: %d stored, %d refused", version.number, version.stored, version.refused)
-        stage_for_reading(job, version)
+        stage_for_reading(job.tiers, job.dataset, version, access=job.access)
         report_version(job.dataset, card, published.refusals)
     status = "published" if published.is_new else "unchanged"
     return Outcome(status, job.dataset, version, published.refusals, figures, card, set_aside)
@@ -123,12 +124,6 @@ def open_dataset(job: ImageJob) -> DatasetFolder:
         raise ValueError(f"the root {job.slow} cannot be written: {error}; choose another folder") from error
 
 
-def stage_for_reading(job: ImageJob, version: Version) -> None:
-    """Copy what the fast root lacks of a version, if the job wants it there."""
-    if job.access == "random" and job.tiers.is_split:
-        stage_version(job.tiers, job.dataset, version)
-
-
 def build_missing(
     job: ImageJob, folder: DatasetFolder, plan: Plan, shuffled: pa.Table, former: Former | None, scratch: Path
 ) -> BuildFigures:
@@ -157,6 +152,6 @@ def unchanged(
     logger.info("nothing to do, version %d holds these images", current.number)
     refusals = refusals_of(folder, plan, report=folder.objects / current.report.name)
     ensure_spare(folder, current, scratch)
-    stage_for_reading(job, current)
+    stage_for_reading(job.tiers, job.dataset, current, access=job.access)
     nothing = BuildFigures(0, 0.0, 0.0)
     return Outcome("unchanged", plan.dataset, current, refusals, nothing, card_of(folder, current), set_aside)

@@ -12,9 +12,7 @@ from prefect.cache_policies import NO_CACHE
 
 from storage.layout import DatasetFolder
 from storage.plans import Plan, PlanSettings, SourceTree, write_plan
-from storage.publishing import AnyVersion
 from storage.receipts import Receipt
-from storage.staging import stage
 from storage.tiers import Tiers
 from storage.word_maps import open_word_maps
 from tasks.lots import Lot, build_shards_of
@@ -96,25 +94,3 @@ def publish_version(
         figures=figures,
         set_aside=set_aside,
     )
-
-
-@task(name="stage-version", cache_policy=NO_CACHE)
-def stage_version(tiers: Tiers, dataset: str, version: AnyVersion) -> int:
-    """Copy the objects of a version to the fast root; return the bytes that were copied.
-
-    The fast root is a convenience: where it fails, the version stands published all the same.
-    """
-    try:
-        return stage(tiers, dataset, version.objects).copied
-    except OSError as error:
-        logger.warning(
-            "%s: version %d is published, but was not copied to %s, and is read from %s until that is done with: "
-            "imagemill stage %s (%s)",
-            dataset,
-            version.number,
-            tiers.fast,
-            tiers.slow,
-            dataset,
-            error,
-        )
-        return 0

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from flows.command_line import app
 from storage import Tiers, open_version
 from storage.versions import current_version
-from tasks.images import stage_version
+from tasks.staging import stage_version
 from tests.faults.bare_prepare import BareJob, prepare
 from tests.faults.tiny_source import add_pictures
 
