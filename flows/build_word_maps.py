@@ -11,11 +11,12 @@ from prefect import flow
 
 from flows.run_log import run_log
 from flows.word_job import WordJob
-from storage.bundles import Bundle, current_bundle, has_file_receipt, is_whole_object
+from storage.bundles import Bundle, current_bundle, has_file_receipt
 from storage.datasets import create_dataset
 from storage.errors import named_disk_errors
 from storage.layout import DatasetFolder
 from storage.locking import dataset_lock
+from storage.receipts import is_whole_object
 from storage.records import fingerprint
 from storage.scratch import scratch_folder
 from storage.spares import ensure_spare, restore_bundle

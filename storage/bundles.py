@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from storage.digests import object_digest
 from storage.errors import DamagedDataset, UnknownDataset
 from storage.layout import DatasetFolder
-from storage.receipts import StoredObject, is_present
+from storage.receipts import StoredObject, is_whole_object
 from storage.records import fingerprint, read_record, write_record
 from storage.versions import VersionShard, highest_valid, read_numbered
 
@@ -118,11 +117,6 @@ def read_bundle(folder: DatasetFolder, number: int) -> Bundle:
 def current_bundle(folder: DatasetFolder) -> Bundle | None:
     """Return the highest version whose record is valid; a damaged one is passed over with a warning."""
     return highest_valid(folder, read_bundle)
-
-
-def is_whole_object(folder: DatasetFolder, stored: StoredObject) -> bool:
-    """Tell whether an object is there, byte for byte."""
-    return is_present(folder, stored) and object_digest(folder.objects / stored.name) == stored.digest
 
 
 def write_file_receipt(folder: DatasetFolder, receipt: FileReceipt) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from storage.bundles import Bundle, is_whole_object, read_bundle
+from storage.bundles import Bundle, read_bundle
 from storage.datasets import find_datasets
 from storage.errors import DamagedDataset, UnknownDataset
 from storage.holding import held_version
@@ -22,6 +22,7 @@ from storage.layout import DatasetFolder
 from storage.lineage import Lineage
 from storage.plain_files import read_file
 from storage.promotions import promoted_version
+from storage.receipts import is_whole_object
 from storage.tiers import Tiers
 from storage.versions import version_numbers
 

@@ -8,6 +8,7 @@ import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from storage.digests import object_digest
 from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
 from storage.records import fingerprint, read_record, write_record
@@ -197,3 +198,8 @@ def is_present(folder: DatasetFolder, stored: StoredObject) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     return stat.S_ISDIR(found.st_mode) or (stat.S_ISREG(found.st_mode) and found.st_size == stored.bytes)
+
+
+def is_whole_object(folder: DatasetFolder, stored: StoredObject) -> bool:
+    """Tell whether an object is there, byte for byte."""
+    return is_present(folder, stored) and object_digest(folder.objects / stored.name) == stored.digest

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from storage.bundles import Bundle, has_file_receipt, is_whole_object, read_file_receipt
+from storage.bundles import Bundle, has_file_receipt, read_file_receipt
 from storage.datasets import DatasetMark
 from storage.digests import object_digest
 from storage.durable import not_as_written, remove, sync_folder, write_durably
@@ -24,7 +24,7 @@ from storage.objects import restore_object, store_object
 from storage.plain_files import MOST_BYTES
 from storage.plans import PLAN_FILES, require_whole_plan
 from storage.publishing import AnyVersion, read_published
-from storage.receipts import StoredObject, locate_receipt
+from storage.receipts import StoredObject, is_whole_object, locate_receipt
 from storage.records import read_record
 from storage.versions import Version
 

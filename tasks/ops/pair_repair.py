@@ -11,12 +11,18 @@ from pathlib import Path
 import numpy as np
 
 from storage.array_formats import array_format, chunk_ranges, rows_per_crc
-from storage.bundles import is_whole_object
 from storage.digests import chunk_crc
 from storage.errors import DamagedDataset, named_disk_errors
 from storage.layout import DatasetFolder
 from storage.pair_versions import GOOD, PairVersion
-from storage.receipts import Receipt, ShardArray, find_receipt, published_receipt, write_published_receipt
+from storage.receipts import (
+    Receipt,
+    ShardArray,
+    find_receipt,
+    is_whole_object,
+    published_receipt,
+    write_published_receipt,
+)
 from storage.row_tables import read_rows_table
 from storage.sharing import share_object
 from storage.tiers import Tiers
