@@ -17,12 +17,13 @@ from pathlib import Path
 
 from storage.errors import DatasetError
 from storage.run_directory import RunDirectory
+from tasks.ops.exit_codes import ExitCode
 from training.configuration import Configuration, continued
 from training.description import describe
 from training.device_lock import LOCKS
 from training.devices import device_named
 from training.evaluation import evaluate
-from training.exit_codes import ExitCode, code_of
+from training.exit_codes import code_of
 from training.launch import Launch, carry_out
 from training.recipes import Recipe, recipe_named
 from training.settings_options import add_settings, configuration_of

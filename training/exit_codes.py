@@ -1,23 +1,10 @@
-"""What the exit code of `python -m training` means, and which error leads to which."""
+"""Which error leads to which exit code of `python -m training`."""
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 from storage.errors import DatasetError, DiskFailed, DiskFull, UnknownDataset, UnreadableRecord
+from tasks.ops.exit_codes import ExitCode
 from training.device_lock import DeviceBusy
-
-
-class ExitCode(IntEnum):
-    """Exit codes of `python -m training`, the same as those of all commands."""
-
-    DONE = 0
-    FAILED = 1
-    BAD_INPUT = 2
-    LOCKED = 11
-    DISK = 74
-    INTERRUPTED = 75
-
 
 _CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (DeviceBusy, ExitCode.LOCKED),

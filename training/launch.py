@@ -14,11 +14,12 @@ import torch
 
 from storage.durable import write_durably
 from storage.run_directory import RunDirectory
+from tasks.ops.exit_codes import ExitCode
 from training.configuration import FREE, Configuration, differences
 from training.device_lock import LOCKS, DeviceBusy, device_lock, file_lock
 from training.distributed import joined_world
 from training.evaluation import evaluated
-from training.exit_codes import ExitCode, code_of
+from training.exit_codes import code_of
 from training.interruption import Interruption, interruption_by_signals
 from training.lineages import gone_on, lineage_of
 from training.loop import Outcome, train

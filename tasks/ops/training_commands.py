@@ -12,9 +12,8 @@ from storage.json_text import NotDecoded, decoded
 from storage.lineage import Lineage
 from storage.models import HeldOutFigures
 from storage.run_directory import RunDirectory
+from tasks.ops.exit_codes import ExitCode
 from tasks.ops.training_process import (
-    LOCKED,
-    PREEMPTED,
     TrainingFailed,
     TrainingPreempted,
     TrainingProcess,
@@ -119,14 +118,15 @@ def _failure(run: RunDirectory, process: TrainingProcess, code: int, *, is_old: 
     result = None if is_old else run.read_result()
     reason = (result or {}).get("reason") or process.last_words() or _signal_text(code)
     # torchrun has exit codes of its own; the run tells what became of it.
-    if code == PREEMPTED or (result is not None and result["state"] == "preempted"):
+    if code == ExitCode.INTERRUPTED or (result is not None and result["state"] == "preempted"):
         return TrainingPreempted(f"{reason}; its checkpoint is in {run.path}")
     if code < 0 and result is None:
         reason = (
             f"the training process was ended by {_signal_text(code)}, for lack of memory perhaps (the kernel's log "
             "tells). Its checkpoints are kept: run the same command again, with a smaller batch_size if it was memory"
         )
-    return TrainingFailed(reason if code == LOCKED else f"{reason}. See {run.log}", exit_code=code if code > 0 else 1)
+    told = reason if code == ExitCode.LOCKED else f"{reason}. See {run.log}"
+    return TrainingFailed(told, exit_code=max(code, 1))
 
 
 def _signal_text(code: int) -> str:

@@ -24,7 +24,6 @@ STOP_SECONDS = 600.0
 """How long a run that was asked to stop may take for its step and its checkpoint."""
 PATIENCE_SECONDS = 1.0
 """What ends sooner needs no word about waiting."""
-PREEMPTED, LOCKED = 75, 11
 
 _TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc-per-node")
 

@@ -11,8 +11,9 @@ import pytest
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.exit_codes import ExitCode, exit_code_of
+from flows.exit_codes import exit_code_of
 from flows.orchestrator import NoOrchestrator, OrchestratorLost, prefect_server
+from tasks.ops.exit_codes import ExitCode
 from tests.faults.hostile_servers import answering, api_at, closed
 
 Place = Callable[[], AbstractContextManager[int]]
