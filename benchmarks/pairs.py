@@ -6,7 +6,6 @@ costs before its first (the fixed part). Writes a table of docs/performance.md.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import sys
@@ -19,17 +18,17 @@ from statistics import median
 from benchmarks.bare_pairs import RECIPES
 from benchmarks.demo_files import drawn_demo_set, linked
 from benchmarks.documents import markdown_table
-from benchmarks.prepare import prefect_settings
+from benchmarks.prepare import LIBRARIES, prefect_settings
 from benchmarks.prepare_rounds import Line, least_line
 from benchmarks.process_costs import Cost, measured
 from benchmarks.provenance import ROOT, provenance
+from benchmarks.rounds_options import rounds_parser
 from benchmarks.targets import Target, report
 
 SIDE, WORKERS, ROUNDS = 288, 2, 3
 FEW, MANY = 1000, 12_000
 QUICK_MANY, QUICK_ROUNDS = 4000, 1
 MAX_RATIO = 1.5
-LIBRARIES = ("h5py", "prefect", "blake3", "numpy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,7 @@ def table(rounds: dict[str, list[Round]]) -> str:
 
 
 def main() -> None:
-    options = parsed_options()
+    options = rounds_parser("pairs", __doc__, rounds=ROUNDS).parse_args()
     counts = (FEW, QUICK_MANY if options.quick else MANY)
     origin = provenance("python -m benchmarks pairs", LIBRARIES)
     source = linked(drawn_demo_set(), MANY)
@@ -153,13 +152,6 @@ def main() -> None:
         for recipe, found in rounds.items()
     ]
     report("pairs beside the bare loop", f"{origin}\n\n{table(rounds)}", targets, for_docs=not options.quick)
-
-
-def parsed_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.pairs", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each way runs")
-    parser.add_argument("--quick", action="store_true", help="fewer images, and nothing is written to the docs")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

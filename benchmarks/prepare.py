@@ -6,7 +6,6 @@ a run costs before its first (the fixed part). Writes the tables of docs/perform
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from benchmarks.prepare_rounds import Line, Round
 from benchmarks.prepare_table import cpu_table, memory_table, missed
 from benchmarks.process_costs import Cost, measured
 from benchmarks.provenance import ROOT, provenance
+from benchmarks.rounds_options import rounds_parser
 
 SIDE, WORKERS, ROUNDS = 224, 2, 3
 FEW, MANY = 1000, 5000
@@ -77,7 +77,7 @@ class Bench:
 
 
 def main() -> None:
-    options = parsed_options()
+    options = rounds_parser("prepare", __doc__, rounds=ROUNDS).parse_args()
     few, many = (QUICK_FEW, QUICK_MANY) if options.quick else (FEW, MANY)
     origin = provenance("python -m benchmarks prepare", LIBRARIES)
     source = drawn_demo_set()
@@ -102,13 +102,6 @@ def prefect_settings(home: Path) -> dict[str, str]:
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": str(SERVER_START_SECONDS),
     }
-
-
-def parsed_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.prepare", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each way runs")
-    parser.add_argument("--quick", action="store_true", help="few images, and nothing is written to the docs")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

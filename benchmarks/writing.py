@@ -19,6 +19,7 @@ from benchmarks.documents import markdown_table
 from benchmarks.peer_environments import img2dataset_python, mosaicml_python, peers_python, version_in
 from benchmarks.process_costs import Cost, measured
 from benchmarks.provenance import ROOT, provenance
+from benchmarks.rounds_options import rounds_parser
 from benchmarks.targets import Target, report, target_table
 from benchmarks.writing_ways import BARE, SIDE, WORKERS, Way, bare_loop, our_prepare, ratio, run_in_turn
 
@@ -147,9 +148,7 @@ def _targets(ways: list[Way]) -> list[Target]:
 
 
 def _parsed_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.writing", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="few images, and nothing is written to the docs")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each way runs")
+    parser = rounds_parser("writing", __doc__, rounds=ROUNDS)
     parser.add_argument("--only", nargs="*", default=[*PEERS], choices=PEERS, help="which of the others")
     return parser.parse_args()
 
