@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SPLITS = ("train", "valid", "test")
-
 
 @dataclass(frozen=True, slots=True)
 class SplitRule:

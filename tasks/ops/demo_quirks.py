@@ -83,11 +83,6 @@ def quirk_of(spec: DemoSpec, class_index: int, image_index: int) -> Quirk:
     return _deck(spec.seed, number // DECK)[number % DECK]
 
 
-def reason_of(spec: DemoSpec, class_index: int, image_index: int) -> Reason | None:
-    """Return why one file must be refused, or None where it must be stored."""
-    return REASONS.get(quirk_of(spec, class_index, image_index))
-
-
 @lru_cache(maxsize=256)
 def _broken_place(seed: int, block: int, stretch: int) -> int:
     return int(np.random.default_rng(np.random.SeedSequence([seed, block, stretch])).integers(stretch))
