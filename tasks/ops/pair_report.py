@@ -63,17 +63,23 @@ def pairs_card(name: str, version: PairVersion, recipe: PairRecipe, figures: Bui
             "",
             "## Reading it",
             "",
-            "```python",
-            "from storage.pair_versions import BAD, GOOD",
-            "from storage.reading import open_pairs",
-            "",
-            f'with open_pairs(tiers, "{name}") as pairs:',
-            f"    good = pairs.array(GOOD)[0:64]  # (64, {origin.side}, {origin.side}, 3) uint8 RGB",
-            f"    bad = pairs.array(BAD)[0:64]  # (64, {bad_side}, {bad_side}, 3), row by row the same images",
-            "```",
+            *_reading(name, good_side=origin.side, bad_side=bad_side),
             "",
         ]
     )
+
+
+def _reading(name: str, *, good_side: int, bad_side: int) -> list[str]:
+    return [
+        "```python",
+        "from storage.pair_versions import BAD, GOOD",
+        "from storage.reading import open_pairs",
+        "",
+        f'with open_pairs(tiers, "{name}") as pairs:',
+        f"    good = pairs.array(GOOD)[0:64]  # (64, {good_side}, {good_side}, 3) uint8 RGB",
+        f"    bad = pairs.array(BAD)[0:64]  # (64, {bad_side}, {bad_side}, 3), row by row the same images",
+        "```",
+    ]
 
 
 def recipe_rows(recipe: PairRecipe) -> list[tuple[str, str]]:

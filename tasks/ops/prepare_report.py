@@ -85,18 +85,24 @@ def card_markdown(
             "",
             "## Reading it",
             "",
-            "```python",
-            "from pathlib import Path",
-            "from storage import Tiers, open_version",
-            "",
-            f"tiers = Tiers(slow=Path({str(tiers.slow)!r}), fast=Path({str(tiers.fast)!r}))",
-            f'with open_version(tiers, "{dataset}") as version:',
-            f"    images = version.rows({version.parameters.sides[0]})[0:64]   # (64, side, side, 3) uint8 RGB",
-            "    labels, splits = version.labels[0:64], version.splits[0:64]",
-            "```",
+            *_reading(tiers, dataset, side=version.parameters.sides[0]),
             "",
         ]
     )
+
+
+def _reading(tiers: Tiers, dataset: str, *, side: int) -> list[str]:
+    return [
+        "```python",
+        "from pathlib import Path",
+        "from storage import Tiers, open_version",
+        "",
+        f"tiers = Tiers(slow=Path({str(tiers.slow)!r}), fast=Path({str(tiers.fast)!r}))",
+        f'with open_version(tiers, "{dataset}") as version:',
+        f"    images = version.rows({side})[0:64]   # (64, side, side, 3) uint8 RGB",
+        "    labels, splits = version.labels[0:64], version.splits[0:64]",
+        "```",
+    ]
 
 
 def _set_aside_text(classes: tuple[str, ...]) -> str:
