@@ -39,14 +39,7 @@ def register(
     Raises:
         VersionConflict: others registered versions of this model all the time.
     """
-    paths = {
-        WEIGHTS: run.weights,
-        CONFIG: run.config,
-        LINEAGE: run.lineage,
-        RESULT: run.result,
-        CURVE: run.metrics,
-    }
-    files = tuple(BundleFile(name, _stored(folder, path, scratch), is_spared=True) for name, path in paths.items())
+    files = _stored_files(folder, run, scratch)
     for attempt in range(ATTEMPTS):
         current, number = current_bundle(folder), next_number(folder)
         draft = Bundle(
@@ -70,6 +63,17 @@ def register(
         ensure_spare(folder, version, scratch)
         return version
     raise AssertionError("the last attempt returned or raised")
+
+
+def _stored_files(folder: DatasetFolder, run: RunDirectory, scratch: Path) -> tuple[BundleFile, ...]:
+    paths = {
+        WEIGHTS: run.weights,
+        CONFIG: run.config,
+        LINEAGE: run.lineage,
+        RESULT: run.result,
+        CURVE: run.metrics,
+    }
+    return tuple(BundleFile(name, _stored(folder, path, scratch), is_spared=True) for name, path in paths.items())
 
 
 def _stored(folder: DatasetFolder, path: Path, scratch: Path) -> StoredObject:

@@ -104,7 +104,28 @@ def publish_pairs(
     shards = tuple(_shard(folder, key) for key in plan.keys)
     share_object(tiers.authority(plan.origin.dataset), folder, opened.version.table, scratch)
     current = current_pairs(folder)
-    draft = PairVersion(
+    draft = _draft(folder, plan, opened, current, shards=shards)
+    if current is None or current.identity != draft.identity:
+        # The card of a version that will not be published would be garbage.
+        draft = replace(draft, card=_stored_card(tiers, folder, draft, plan.recipe, figures, scratch))
+    version, is_new = publish(folder, draft)
+    if not is_present(folder, version.card):
+        # All else of a version comes back when it is built again.
+        restored_from_spare(folder, version.card, scratch)
+    ensure_spare(folder, version, scratch)
+    return version, is_new
+
+
+def _draft(
+    folder: DatasetFolder,
+    plan: PairPlan,
+    opened: OpenVersion[Version],
+    current: PairVersion | None,
+    *,
+    shards: tuple[VersionShard, ...],
+) -> PairVersion:
+    """Return the version as it would be published, but for its card."""
+    return PairVersion(
         number=next_number(folder),
         parent=current.number if current else None,
         identity=plan.identity(opened.classes),
@@ -123,15 +144,6 @@ def publish_pairs(
         # Drawn from the version itself, which then gets its own.
         card=opened.version.table,
     )
-    if current is None or current.identity != draft.identity:
-        # The card of a version that will not be published would be garbage.
-        draft = replace(draft, card=_stored_card(tiers, folder, draft, plan.recipe, figures, scratch))
-    version, is_new = publish(folder, draft)
-    if not is_present(folder, version.card):
-        # All else of a version comes back when it is built again.
-        restored_from_spare(folder, version.card, scratch)
-    ensure_spare(folder, version, scratch)
-    return version, is_new
 
 
 def is_whole(folder: DatasetFolder, version: PairVersion) -> bool:
