@@ -6,7 +6,6 @@ A bundle of the kind "words" has the files `vectors` (a folder, docs/formats.md:
 
 from __future__ import annotations
 
-import logging
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -15,18 +14,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from storage.bundle_files import tell_of_damaged_copy, whole_file
 from storage.bundles import Bundle, current_bundle, read_bundle
-from storage.digests import object_digest
 from storage.errors import DamagedDataset, UnknownDataset
 from storage.holding import held_version
 from storage.npy_files import mapped_npy
 from storage.parquet import read_table
 from storage.pins import Pin
-from storage.receipts import StoredObject
 from storage.tiers import Tiers
 from storage.word_vectors import WordVectors, open_word_vectors
-
-logger = logging.getLogger(__name__)
 
 WORDS = "words"
 """The kind of such a bundle and of its dataset, and the name that a dataset of word maps has by default."""
@@ -155,13 +151,14 @@ class OpenWordMaps:
     def vectors(self) -> WordVectors:
         """All words that have a vector, not only nouns."""
         stored = self.version.file(VECTORS)
-        path, original = self._path(stored), self._original(stored)
+        path = self._tiers.resolve(self._dataset, stored, "random")
+        original = self._tiers.authority(self._dataset).objects / stored.name
         try:
             return open_word_vectors(path)
         except DamagedDataset as error:
             if path == original:
                 raise
-            self._tell_of_damaged(path, str(error))
+            tell_of_damaged_copy(path, self._dataset, str(error))
         return open_word_vectors(original)
 
     def close(self) -> None:
@@ -170,36 +167,8 @@ class OpenWordMaps:
 
     def _map(self, name: str) -> WordMap:
         files = [self.version.file(f"{name}{suffix}") for suffix in (".npy", ".parquet")]
-        matrix, table = (self._checked(stored) for stored in files)
+        matrix, table = (whole_file(self._tiers, self._dataset, stored) for stored in files)
         found = WordMap(mapped_npy(matrix, "<f4", 2), read_table(table, MAP_SCHEMA))
         if len(found.vectors) != found.table.num_rows:
             raise DamagedDataset(f"{matrix} has {len(found.vectors)} rows, and {table} {found.table.num_rows}")
         return found
-
-    def _checked(self, stored: StoredObject) -> Path:
-        """Return where a file is, its bytes compared: a copy on the fast root, if it is whole, else the original."""
-        original = self._original(stored)
-        for path in dict.fromkeys((self._path(stored), original)):
-            if path.is_file() and object_digest(path) == stored.digest:
-                return path
-            if path != original:
-                self._tell_of_damaged(path, "its bytes are not those that were published")
-        raise DamagedDataset(
-            f"{original} is missing or is not what was published",
-            path=original,
-            remedy=f"run: imagemill repair {self._dataset}",
-        )
-
-    def _tell_of_damaged(self, copy: Path, problem: str) -> None:
-        logger.warning(
-            "the copy %s failed, the slow root is read instead; make it anew with: imagemill stage %s --check (%s)",
-            copy,
-            self._dataset,
-            problem,
-        )
-
-    def _original(self, stored: StoredObject) -> Path:
-        return self._tiers.authority(self._dataset).objects / stored.name
-
-    def _path(self, stored: StoredObject) -> Path:
-        return self._tiers.resolve(self._dataset, stored, "random")
