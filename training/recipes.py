@@ -1,6 +1,6 @@
 """The recipes that there are, by name; any other module is named by its dotted path.
 
-A recipe is one module with two names, and up to four more that let its models be registered and compared:
+A recipe is one module with two names, and up to five more that let its models be registered, compared and used:
 
     class Config: …
         A frozen dataclass or pydantic model. Every field has a default, or the user has to give it; what cannot be
@@ -25,6 +25,11 @@ A recipe is one module with two names, and up to four more that let its models b
 
     def origins(config: Config) -> Sequence[Origin]: …
         What a run of pinned settings stands on: versions of datasets, files of weights (`file_origin` hashes one).
+
+    def image_encoder(config: Config, weights: Path, *, device: torch.device) -> ImageEncoder: …
+        A finished model as what turns pictures into vectors: `python -m training features` publishes those of all rows
+        of a dataset. `weights` is a file as for `evaluate`, of a run of the settings `config`; datasets and files that
+        the run stood on need not be there any more. An UnfitWeights (a ValueError) says that they do not go together.
 """
 
 from __future__ import annotations
@@ -32,10 +37,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
 
+import torch
+
 from storage.lineage import Metric, Origin
+from training.image_encoders import ImageEncoder
 from training.steps import HeldOut, Run
 
 RECIPES: Mapping[str, str] = MappingProxyType({"superres": "training.superres"})
@@ -60,6 +69,16 @@ class Recipe:
     def origins(self, config: Any) -> Sequence[Origin]:
         """Return what a run of these settings stands on, as far as the recipe tells."""
         return self.module.origins(config) if hasattr(self.module, "origins") else ()
+
+    def image_encoder(self, config: Any, weights: Path, *, device: torch.device) -> ImageEncoder:
+        """Return a finished model as what turns pictures into vectors.
+
+        Raises:
+            ValueError: models of the recipe turn pictures into something else, or the file is of other settings.
+        """
+        if not hasattr(self.module, "image_encoder"):
+            raise ValueError(f"models of {self.name} give no vectors: the recipe has no image_encoder")
+        return self.module.image_encoder(config, weights, device=device)
 
 
 def recipe_named(name: str) -> Recipe:
