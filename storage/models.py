@@ -38,11 +38,22 @@ CURRENT = "current"
 
 
 @dataclass(frozen=True, slots=True)
+class FigureTable:
+    """A table of figures for people, as the recipe wants them seen: all cells are text, and `note` may be empty."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HeldOutFigures:
-    """What a finished model reached on held-out rows: figures by name, and those of parts of the rows."""
+    """What a finished model reached on held-out rows: figures by name, those of parts of the rows, and tables."""
 
     metrics: dict[str, float | None]
     groups: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    tables: tuple[FigureTable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

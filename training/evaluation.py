@@ -26,7 +26,7 @@ from training.recipes import Recipe, recipe_named
 def evaluated(
     recipe: Recipe, model: Configuration, weights: Path, *, rows: Configuration, device: torch.device
 ) -> dict[str, Any]:
-    """Return the figures of a model on the held-out rows of the settings `rows`: `metrics`, and those of `groups`.
+    """Return the figures of a model on the held-out rows of `rows`: `metrics`, those of `groups`, and `tables`.
 
     Raises:
         ValueError: the recipe measures no finished models, this one does not go with the rows, or the figure that
@@ -41,7 +41,7 @@ def evaluated(
         known = ", ".join(found.metrics) or "none"
         raise ValueError(f"{recipe.name} is decided by {recipe.metric.name!r}, and evaluate returned: {known}")
     groups = {name: _numbers(metrics) for name, metrics in found.groups.items()}
-    return {"metrics": _numbers(found.metrics), "groups": groups}
+    return {"metrics": _numbers(found.metrics), "groups": groups, "tables": list(found.tables)}
 
 
 def evaluate(arguments: Sequence[str]) -> None:

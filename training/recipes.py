@@ -47,7 +47,7 @@ from storage.lineage import Metric, Origin
 from training.image_encoders import ImageEncoder
 from training.steps import HeldOut, Run
 
-RECIPES: Mapping[str, str] = MappingProxyType({"superres": "training.superres"})
+RECIPES: Mapping[str, str] = MappingProxyType({"devise": "training.devise", "superres": "training.superres"})
 """Name → module."""
 
 

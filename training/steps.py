@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from storage.models import FigureTable
 from training.phases import Phase, Rates
 
 
@@ -79,10 +80,12 @@ class HeldOut:
     """What a finished model reaches on rows that nothing was learnt from.
 
     `metrics` by name; `groups` has some of them for parts of the rows, such as classes, by the name of the part.
+    `tables` are for the card, where figures have to be seen side by side.
     """
 
     metrics: Mapping[str, float]
     groups: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    tables: Sequence[FigureTable] = ()
 
 
 @dataclass(frozen=True, slots=True)
