@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from storage.models import ModelResult
+from storage.models import FigureTable, ModelResult
 from storage.names import without_controls
 from tasks.ops.finished_runs import FinishedRun, model_facts
 from tasks.ops.markdown import code_span, markdown_table
@@ -47,13 +47,29 @@ def figures_text(result: ModelResult, *, decides: str | None) -> str:
         return "This recipe does not measure finished models on held-out rows."
     metrics = result.held_out.metrics
     rows = [(_shown(name), figure_text(value), "decides" * (name == decides)) for name, value in metrics.items()]
-    text = "## On held-out rows\n\n" + markdown_table(("figure", "value", ""), rows)
-    return f"{text}\n\n{_groups_text(result.held_out.groups)}" if result.held_out.groups else text
+    sections = [
+        "## On held-out rows",
+        *map(_table_text, result.held_out.tables),
+        markdown_table(("figure", "value", ""), rows),
+        *([_groups_text(result.held_out.groups)] if result.held_out.groups else []),
+    ]
+    return "\n\n".join(sections)
 
 
 def figure_text(value: float | None) -> str:
     """Return a figure for a person."""
     return "no number" if value is None else f"{value:.6g}"
+
+
+def _table_text(table: FigureTable) -> str:
+    rows = [[_plain(cell) for cell in row] for row in table.rows]
+    parts = [f"### {_plain(table.title)}", markdown_table([_plain(cell) for cell in table.header], rows)]
+    return "\n\n".join([*parts, *([_plain(table.note)] if table.note else [])])
+
+
+def _plain(text: str) -> str:
+    """Return a recipe's own text so that it ends no cell and no line."""
+    return without_controls(text).replace("|", "\\|")
 
 
 def _groups_text(groups: Mapping[str, Mapping[str, float | None]]) -> str:

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.oracles.torchvision_import import transforms
 from training.backbones import BACKBONES, make_backbone
 from training.image_encoders import NetworkEncoder
 from training.torchvision_import import torchvision
@@ -32,7 +31,7 @@ def test_a_resnet_from_torchvisions_file_gives_what_its_classifier_would_see(
     torch.manual_seed(3)
     whole = getattr(torchvision.models, name)(num_classes=7).eval()
     backbone = make_backbone(name, saved(whole.state_dict(), tmp_path / "whole.pth")).eval()
-    normalised = transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))(pictures)
+    normalised = torchvision.transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))(pictures)
     with torch.no_grad():
         found = backbone(pictures)
         torch.testing.assert_close(whole.fc(found), whole(normalised), rtol=1e-4, atol=1e-4)
