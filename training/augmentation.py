@@ -60,6 +60,19 @@ class CropFlip:
         return {**arrays, **cut}
 
 
+@dataclass(frozen=True, slots=True)
+class InTurn:
+    """Several augmentations, one after the other."""
+
+    augmentations: tuple[Augmentation, ...]
+
+    def __call__(self, arrays: Mapping[str, Tensor], draws: Draws) -> dict[str, Tensor]:
+        changed = dict(arrays)
+        for augmentation in self.augmentations:
+            changed = augmentation(changed, draws)
+        return changed
+
+
 def is_images(array: Tensor) -> bool:
     """Tell whether an array holds pictures, `(n, h, w, 3)` uint8."""
     return array.ndim == 4 and array.shape[3] == 3 and array.dtype == torch.uint8

@@ -47,7 +47,9 @@ from storage.lineage import Metric, Origin
 from training.image_encoders import ImageEncoder
 from training.steps import HeldOut, Run
 
-RECIPES: Mapping[str, str] = MappingProxyType({"devise": "training.devise", "superres": "training.superres"})
+RECIPES: Mapping[str, str] = MappingProxyType(
+    {"backbone": "training.backbone", "devise": "training.devise", "superres": "training.superres"}
+)
 """Name → module."""
 
 

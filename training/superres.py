@@ -6,12 +6,13 @@ the pixel, perceptual or feature loss. Rows of the split "test" are never learnt
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from storage.lineage import Metric, Origin
 from storage.pair_versions import PairVersion
@@ -21,21 +22,21 @@ from storage.tiers import Tiers
 from tasks.ops.image_quality import mean_quality
 from training.augmentation import CropFlip
 from training.averaging import WeightAverage
-from training.batches import RandomBatches, batches_in_order
+from training.batches import Batch, RandomBatches, batches_in_order, unit_range
 from training.distributed import World
 from training.enlarging import Enlarging
-from training.feature_loss import PixelLoss, feature_loss, perceptual_loss
+from training.feature_loss import PixelLoss, Terms, feature_loss, perceptual_loss
 from training.johnson import Johnson
 from training.lineages import file_origin
+from training.network_step import NetworkStep
 from training.optimisation import Update, layer_groups
 from training.phases import Phase
-from training.picture_pairs import open_picture_pairs
+from training.picture_pairs import LARGE, SMALL, open_picture_pairs
 from training.sources import PickedRows, Source, split_rows
-from training.steps import HeldOut, Run
+from training.steps import HeldOut, Run, Validation
 from training.superres_config import Config
 from training.superres_evaluation import Evaluation, by_detail
 from training.superres_phases import johnson_phases, lesson_phases
-from training.superres_step import Loss, SuperresStep
 from training.unet import UNet
 from training.weights import load_weights
 
@@ -44,6 +45,8 @@ __all__ = ["Config", "load_enlarger", "make_run", "run_on"]
 # What a validation takes at a time: whole rows, larger than the crops that are learnt from.
 _TEST_BATCH = 8
 
+Loss = Callable[[Tensor, Tensor], Terms]
+"""Maps restored and original images, `(n, 3, h, w)` in [0, 1], to the terms of which the sum is minimised."""
 
 METRIC = Metric("psnr_y", better="higher")
 
@@ -114,14 +117,15 @@ def run_on(config: Config, train: Source, test: Source, *, world: World, seed: i
     world.share(network)
     update = Update(_layer_groups(network), world=world, precision=config.precision, clip=config.clip)
     average = None if config.averaging is None else WeightAverage(network, config.averaging)
-    step = SuperresStep(
-        network,
-        make_loss(config, world.device),
-        update,
-        Evaluation(config.scale, world),
-        average=average,
-        accumulate=config.accumulate,
-    )
+    evaluation, loss = Evaluation(config.scale, world), make_loss(config, world.device)
+
+    def objective(part: Batch) -> Terms:
+        return loss(network(unit_range(part[SMALL])), unit_range(part[LARGE]))
+
+    def measure(batches: Iterable[Batch]) -> Validation:
+        return evaluation.of(network, batches)
+
+    step = NetworkStep(network, objective, update, measure, world=world, average=average, accumulate=config.accumulate)
 
     def reader(phase: Phase) -> RandomBatches:
         crop = CropFlip(phase.side, config.flips)

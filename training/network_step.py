@@ -1,4 +1,4 @@
-"""One step of learning to enlarge: a network, a loss of named terms, one optimiser."""
+"""One step of learning with one network and one optimiser, whatever its objective: what most recipes need."""
 
 from __future__ import annotations
 
@@ -9,38 +9,39 @@ import torch
 from torch import Tensor, nn
 
 from training.averaging import WeightAverage
-from training.batches import Batch, unit_range
+from training.batches import Batch
+from training.distributed import World
 from training.feature_loss import Terms
 from training.optimisation import Update
 from training.phases import Phase, Rates
-from training.picture_pairs import LARGE, SMALL
 from training.steps import Validation
-from training.superres_evaluation import Evaluation
 
-Loss = Callable[[Tensor, Tensor], Terms]
-"""Maps restored and original images, `(n, 3, h, w)` in [0, 1], to the terms of which the sum is minimised."""
+Objective = Callable[[Batch], Terms]
+"""Maps a batch to the terms of which the sum is minimised."""
+Measure = Callable[[Iterable[Batch]], Validation]
+"""Measures the network, which is in evaluation mode, on batches that nothing is learnt from."""
 
 
-class SuperresStep:
-    """What the loop drives. Batches hold `small` and `large` pictures of the same rows, uint8."""
+class NetworkStep:
+    """What the loop drives. `objective` and `measure` use `network`; batches hold uint8 pictures."""
 
     def __init__(
         self,
         network: nn.Module,
-        loss: Loss,
+        objective: Objective,
         update: Update,
-        evaluation: Evaluation,
+        measure: Measure,
         *,
+        world: World,
         average: WeightAverage | None = None,
         accumulate: int = 1,
     ) -> None:
         self.network = network
-        self._loss, self._update, self._evaluation = loss, update, evaluation
-        self._average, self._accumulate = average, accumulate
-        self._world = evaluation.world
+        self._objective, self._update, self._measure = objective, update, measure
+        self._world, self._average, self._accumulate = world, average, accumulate
 
     def begin_phase(self, phase: Phase) -> None:
-        """Freeze what the phase freezes, but batch normalisation, which the lesson lets learn everywhere."""
+        """Freeze what the phase freezes, but batch normalisation, which learns everywhere as in fast.ai's lessons."""
         self._update.begin_phase(phase)
         for layer in self.network.modules():
             if isinstance(layer, nn.BatchNorm2d):
@@ -50,7 +51,7 @@ class SuperresStep:
         """Take one step; return the terms of the loss and their sum."""
         self.network.train()
         parts: Sequence[Batch] = batch.to(self._world.device).parts(self._accumulate)
-        losses = self._update.minimise(self._objective, parts, rates)
+        losses = self._update.minimise(self._summed, parts, rates)
         if self._average is not None:
             self._average.add(self.network)
         return losses
@@ -61,9 +62,9 @@ class SuperresStep:
         self._world.share(self.network)
         self.network.eval()
         if self._average is None:
-            return self._evaluation.of(self.network, batches)
+            return self._measure(batches)
         with self._average.put_into(self.network):
-            return self._evaluation.of(self.network, batches)
+            return self._measure(batches)
 
     def state_dict(self) -> dict[str, Any]:
         state = {"network": self.network.state_dict(), "update": self._update.state_dict()}
@@ -79,6 +80,6 @@ class SuperresStep:
         """Return the state dict of the network, averaged where averages are kept."""
         return self.network.state_dict() if self._average is None else self._average.weights_of(self.network)
 
-    def _objective(self, part: Batch) -> Terms:
-        terms = self._loss(self.network(unit_range(part[SMALL])), unit_range(part[LARGE]))
+    def _summed(self, part: Batch) -> Terms:
+        terms = self._objective(part)
         return {"loss": torch.stack(list(terms.values())).sum(), **terms}
