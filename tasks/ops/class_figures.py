@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 ROUNDS = 2_000
 LEVEL = 0.95
+ROUNDING = 1e-9
+"""By which sums of the same numbers may differ: where all classes are alike, an interval has no width."""
 _DRAWS_AT_ONCE = 2**22
 
 
@@ -26,7 +28,7 @@ class Interval:
 
     def excludes(self, value: float) -> bool:
         """Tell whether a value, such as chance, lies outside."""
-        return not self.low <= value <= self.high
+        return not self.low - ROUNDING <= value <= self.high + ROUNDING
 
 
 @dataclass(frozen=True, slots=True, eq=False)
