@@ -32,7 +32,9 @@ class Config:
     With `features`, a dataset of features that `start` made, only heads learn, on those. Else the rows at `size`
     pixels are read, and what learns is a matter of phases: the backbone has two layer groups, the heads are the third.
 
-    `margin` belongs to the hinge loss, `scale` to the softmax over cosines. `rows_per_class` bounds what is measured.
+    Pictures are cut to random squares of `crop` pixels, a phase's `side` if it has one, flipped by `flips`, and their
+    colours changed by `jitter`; features are taken as they are. `margin` belongs to the hinge loss, `scale` to the
+    softmax over cosines. `rows_per_class` bounds what is measured.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -64,7 +66,9 @@ class Config:
 
     phases: tuple[Phase, ...] | None = None
     batch_size: int = 64
+    crop: int | None = None
     flips: Flips = "horizontal"
+    jitter: float = 0.2
     precision: Precision = "float32"
     clip: float | None = None
     rows_per_class: int = 50

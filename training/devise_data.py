@@ -8,61 +8,54 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.class_splits import ClassSplit, open_class_splits
+from storage.class_splits import open_class_splits
 from storage.errors import DatasetError
 from storage.features import OpenFeatures, open_features
-from storage.reading import OpenVersion, open_version
 from storage.word_maps import WordMap, open_word_maps
-from tasks.ops.class_splitting import row_roles
 from tasks.ops.demo_classes import demo_classes
 from tasks.ops.word_queries import centred, unit_vectors
+from tasks.ops.wordnet_hops import HopGraph, hop_graph
+from training.class_rows import TARGETS, ClassRows, open_class_rows
 from training.devise_config import Config, tiers_of
-from training.devise_step import FEATURES, IMAGES, PLACES
-from training.sources import Arrays, Source, StoredRows
+from training.sources import Arrays, PickedRows, Source
+
+FEATURES = "features"
+"""The array of a source of ready features, `(n, dimensions of the backbone)` float32, beside the targets."""
 
 CONTROL_SEED = 2013
-"""Of the exchange of vectors between classes that the control learns; with the split's number it settles it."""
+"""Of the exchange of vectors between classes that the control learns."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WordSpace:
-    """The vectors of a split's classes in word space, and which rows of a version serve for what."""
+    """The rows of a class split, and the vectors of its classes and of all nouns in word space."""
 
-    version: OpenVersion
-    split: ClassSplit
+    rows: ClassRows
     nouns: WordMap
     vectors: NDArray[np.float32]
     """`(nouns, dimensions)`, all nouns less their mean, of length 1; all zeros where there is no vector."""
-    hypernyms: NDArray[np.int32]
-    """Pairs of a noun and what it is a kind of, `(m, 2)`, as rows of the split."""
-    roles: NDArray[np.str_]
-    """What each row of the version serves for, `(rows,)`: `tasks.ops.class_splitting.row_roles`."""
 
     def class_vectors(self, labels: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the vectors of classes, `(len(labels), dimensions)`."""
-        return self.vectors[self.split.rows_of(labels)]
+        return self.vectors[self.rows.split.rows_of(labels)]
 
     def control_vectors(self, labels: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return for each class the vector of another one, the same exchange wherever it is asked for.
 
         What learns these knows as little of unseen classes as somebody who guesses.
         """
-        known = np.sort(np.concatenate([self.split.seen_labels, self.split.unseen_labels]))
+        known = np.sort(np.concatenate([self.rows.split.seen_labels, self.rows.split.unseen_labels]))
         exchanged = np.random.default_rng([CONTROL_SEED, len(known)]).permutation(known)
         return self.class_vectors(exchanged[np.searchsorted(known, labels)])
+
+    def names(self, labels: NDArray[np.int64]) -> list[str]:
+        """Return the classes of labels."""
+        return [self.rows.version.classes[label] for label in labels.tolist()]
 
     @property
     def is_demonstration(self) -> bool:
         """Whether the rows are those of the demonstration set, of which some figures mean little."""
-        return set(self.version.classes) <= {one.wnid for one in demo_classes()}
-
-    def names(self, labels: NDArray[np.int64]) -> list[str]:
-        """Return the classes of labels."""
-        return [self.split.names[row] for row in self.split.rows_of(labels)]
-
-    def rows(self, role: str) -> NDArray[np.int64]:
-        """Return the numbers of the rows that serve for `role`."""
-        return np.flatnonzero(self.roles == role)
+        return set(self.rows.version.classes) <= {one.wnid for one in demo_classes()}
 
 
 def open_word_space(config: Config, resources: ExitStack, *, words_of: Config | None = None) -> WordSpace:
@@ -70,67 +63,68 @@ def open_word_space(config: Config, resources: ExitStack, *, words_of: Config | 
 
     Raises:
         UnknownDataset: something of it is not there.
-        ValueError: class splits and word maps are of different nouns.
+        ValueError: the class split is one of other classes.
+        DatasetError: it is one of other nouns than the word maps.
     """
-    tiers, words = tiers_of(config), words_of or config
-    version = resources.enter_context(open_version(tiers, config.dataset, number=config.version))
-    splits = resources.enter_context(open_class_splits(tiers, config.splits_name, number=config.splits_version))
-    maps = resources.enter_context(open_word_maps(tiers, words.words, number=words.words_version))
-    split, nouns = splits.split(config.split), maps.nouns
-    _require_same_nouns(config, split, nouns)
-    classes = [split.names[row] for row in split.rows_of(np.arange(len(version.classes)))]
-    if tuple(classes) != tuple(version.classes):
-        raise ValueError(
-            f"{config.splits_name} is of other classes than version {version.version.number} of {config.dataset}; run: "
-            f"imagemill splits {config.dataset}"
+    words = words_of or config
+    rows = open_class_rows(
+        tiers_of(config),
+        config.dataset,
+        number=config.version,
+        splits=config.splits_name,
+        splits_number=config.splits_version,
+        seed=config.split,
+        resources=resources,
+    )
+    maps = resources.enter_context(open_word_maps(tiers_of(words), words.words, number=words.words_version))
+    nouns = maps.nouns
+    if tuple(np.asarray(rows.split.names)[rows.split.is_noun].tolist()) != nouns.names:
+        raise DatasetError(
+            f"the class splits {config.splits_name} and the word maps {words.words} are of different nouns",
+            remedy=f"run: imagemill splits {config.dataset} --words {words.words}",
         )
-    roles = row_roles(version.labels, version.splits, version.ids, split)
     vectors = unit_vectors(centred(np.asarray(nouns.vectors)))
     vectors[~nouns.has_vector] = 0
-    return WordSpace(version, split, nouns, vectors, splits.hypernyms, roles)
+    return WordSpace(rows, nouns, vectors)
 
 
-def all_rows(config: Config, space: WordSpace, resources: ExitStack) -> Source:
-    """Return all rows of the version as pictures or features, with the place of each row's class among the seen.
+def open_hops(config: Config, resources: ExitStack) -> HopGraph:
+    """Return which nouns of the class splits are one hop from which."""
+    name, number = config.splits_name, config.splits_version
+    splits = resources.enter_context(open_class_splits(tiers_of(config), name, number=number))
+    return hop_graph(splits.hypernyms, nouns=len(splits.split(config.split).names))
+
+
+def rows_for(role: str, config: Config, space: WordSpace, resources: ExitStack) -> Source:
+    """Return the rows that serve for `role`, as pictures or as ready features, with their targets.
 
     Raises:
-        DatasetError: the features are of other rows.
+        DatasetError: the features are of other rows or of another model.
     """
-    places = np.full(len(space.version.classes), -1, np.int64)
-    places[space.split.seen_labels] = np.arange(len(space.split.seen_labels))
-    of_rows = places[space.version.labels]
     if config.features is None:
-        return StoredRows({IMAGES: space.version.rows(config.size)}, {PLACES: of_rows})
+        return space.rows.source(config.size, role)
     features = open_features(tiers_of(config), config.features, number=config.features_version)
     resources.enter_context(features)
-    if features.source.identity != space.version.version.identity or features.encoder != config.start:
+    version = space.rows.version.version
+    if features.source.identity != version.identity or features.encoder != config.start:
         raise DatasetError(
             f"{config.features} has features of version {features.source.number} of {features.source.dataset} by "
-            f"{features.encoder}, and the run is about version {space.version.version.number} of {config.dataset} and "
-            f"starts as {config.start}",
+            f"{features.encoder}, and the run is about version {version.number} of {config.dataset} and starts as "
+            f"{config.start}",
             remedy=f"run: imagemill features {config.dataset} --model {config.start}",
         )
-    return FeatureRows(features, of_rows)
+    return PickedRows(FeatureRows(features, space.rows.targets), np.flatnonzero(space.rows.roles == role))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureRows:
-    """Published features of all rows, read row by row, with the place of each class."""
+    """Published features of all rows, read row by row, with the target of each."""
 
     features: OpenFeatures
-    places: NDArray[np.int64]
+    targets: NDArray[np.int64]
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.targets)
 
     def read(self, rows: NDArray[np.int64]) -> Arrays:
-        return {FEATURES: self.features.read(rows), PLACES: self.places[rows]}
-
-
-def _require_same_nouns(config: Config, split: ClassSplit, nouns: WordMap) -> None:
-    names = tuple(name for name, is_noun in zip(split.names, split.is_noun, strict=True) if is_noun)
-    if names != nouns.names:
-        raise DatasetError(
-            f"the class splits {config.splits_name} and the word maps {config.words} are of different nouns",
-            remedy=f"run: imagemill splits {config.dataset} --words {config.words}",
-        )
+        return {FEATURES: self.features.read(rows), TARGETS: self.targets[rows]}

@@ -36,7 +36,16 @@ class WordSpaceNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map `(n, 3, s, s)` in [0, 1] to `(n, dimensions)` of length 1."""
-        return unit(self.head(self.backbone(images)))
+        return unit(self.head(self.features_of(images)))
+
+    def features_of(self, images: Tensor) -> Tensor:
+        """Return what the backbone makes of pictures, `(n, backbone.dimensions)`.
+
+        Where nothing of the backbone learns, what gradients would need is not kept.
+        """
+        learns = any(each.requires_grad for each in self.backbone.parameters())
+        with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
+            return self.backbone(images)
 
     def layer_groups(self) -> list[list[nn.Parameter]]:
         """Return the backbone's groups, those nearest to the input first, then all heads as one."""
@@ -55,20 +64,6 @@ def make_head(kind: HeadKind, inward: int, outward: int, *, dropout: float, hidd
     return nn.Sequential(nn.Linear(inward, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, outward))
 
 
-def frozen_in_evaluation(network: nn.Module) -> None:
-    """Put batch normalisation whose parameters do not learn into evaluation mode: frozen means that nothing moves."""
-    for layer in network.modules():
-        if isinstance(layer, nn.BatchNorm2d) and not any(each.requires_grad for each in layer.parameters()):
-            layer.eval()
-
-
-def features_of(network: WordSpaceNetwork, images: Tensor) -> Tensor:
-    """Return what the backbone makes of pictures; where nothing of it learns, without keeping what gradients need."""
-    learns = any(each.requires_grad for each in network.backbone.parameters())
-    with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
-        return network.backbone(images)
-
-
 def make_network(config: Config, *, dimensions: int, seen: int) -> WordSpaceNetwork:
     """Return the network that the settings describe, its backbone with their weights, its heads as initialised."""
     backbone = make_backbone(config.network, config.weights, width=config.width)
@@ -83,7 +78,7 @@ def begin_as(network: WordSpaceNetwork, model: Path) -> None:
     Raises:
         UnfitWeights: that is another network.
     """
-    if any(name.startswith("head.") for name in read_state(model)):
+    if any(name.startswith("control.") for name in read_state(model)):
         load_weights(network, model)
     else:
         load_weights(network.backbone, model, prefix=BACKBONE_PREFIX)

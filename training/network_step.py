@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,10 @@ Measure = Callable[[Iterable[Batch]], Validation]
 
 
 class NetworkStep:
-    """What the loop drives. `objective` and `measure` use `network`; batches hold uint8 pictures."""
+    """What the loop drives. `objective` and `measure` use `network`; batches hold uint8 pictures or ready features.
+
+    Batch normalisation of frozen layers goes on to "learn", as in fast.ai's lessons, or is at "rest".
+    """
 
     def __init__(
         self,
@@ -35,21 +38,26 @@ class NetworkStep:
         world: World,
         average: WeightAverage | None = None,
         accumulate: int = 1,
+        frozen_norms: Literal["learn", "rest"] = "learn",
     ) -> None:
         self.network = network
         self._objective, self._update, self._measure = objective, update, measure
         self._world, self._average, self._accumulate = world, average, accumulate
+        self._frozen_norms = frozen_norms
 
     def begin_phase(self, phase: Phase) -> None:
-        """Freeze what the phase freezes, but batch normalisation, which learns everywhere as in fast.ai's lessons."""
+        """Freeze what the phase freezes, but batch normalisation where it is to learn all the same."""
         self._update.begin_phase(phase)
-        for layer in self.network.modules():
-            if isinstance(layer, nn.BatchNorm2d):
+        if self._frozen_norms == "learn":
+            for layer in self._norms():
                 layer.requires_grad_(requires_grad=True)
 
     def train_batch(self, batch: Batch, rates: Rates) -> Mapping[str, Tensor]:
         """Take one step; return the terms of the loss and their sum."""
         self.network.train()
+        for layer in self._norms():
+            # Else the statistics of what is frozen would move.
+            layer.train(any(each.requires_grad for each in layer.parameters()))
         parts: Sequence[Batch] = batch.to(self._world.device).parts(self._accumulate)
         losses = self._update.minimise(self._summed, parts, rates)
         if self._average is not None:
@@ -79,6 +87,9 @@ class NetworkStep:
     def weights(self) -> Mapping[str, Tensor]:
         """Return the state dict of the network, averaged where averages are kept."""
         return self.network.state_dict() if self._average is None else self._average.weights_of(self.network)
+
+    def _norms(self) -> list[nn.BatchNorm2d]:
+        return [layer for layer in self.network.modules() if isinstance(layer, nn.BatchNorm2d)]
 
     def _summed(self, part: Batch) -> Terms:
         terms = self._objective(part)

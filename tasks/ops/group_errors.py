@@ -12,14 +12,19 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.models import FigureTable
 from tasks.ops.class_figures import Interval, class_means, intervals_of
 from tasks.ops.image_kinds import KINDS
-from tasks.ops.markdown import code_span
 
 LEAST_ROWS, LEAST_CLASSES = 30, 5
 """With less an interval by bootstrap over classes is too narrow to be believed, or as wide as all that can be."""
 NO_BRANCH = "no noun"
 NO_KIND = "none of these"
+
+_NOTE = (
+    "The worst first. Of 20 such verdicts one is wrong by chance alone: they say where to look. With less than "
+    f"{LEAST_ROWS} images or {LEAST_CLASSES} classes nothing can be said."
+)
 
 Verdict = Literal["worse", "better", "as all", "too small"]
 
@@ -38,7 +43,7 @@ class GroupErrors:
     verdict: Verdict
 
 
-def branch_groups(labels: NDArray[np.integer], branches: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
+def branch_groups(labels: NDArray[np.integer], branches: Sequence[str]) -> Mapping[str, NDArray[np.bool_]]:
     """Return which rows belong to each branch of WordNet, `(n,)` by branch; `branches` has that of each label."""
     of_rows = np.array([branch or NO_BRANCH for branch in branches], str)[labels]
     return {branch: np.asarray(of_rows == branch) for branch in sorted(set(of_rows.tolist()))}
@@ -66,14 +71,13 @@ def group_errors(
     return tuple(sorted(found, key=lambda each: (each.verdict == "too small", each.hits[-1].mean, each.group)))
 
 
-def group_table(found: Iterable[GroupErrors], *, ks: Sequence[int]) -> str:
-    """Return the table as Markdown: percentages by class with their 95% intervals."""
-    header = ["group", "images", "classes", *(f"hit@{k}, %" for k in ks), "against all"]
-    lines = [f"| {' | '.join(header)} |", "|---|" + "---:|" * (len(header) - 2) + "---|"]
-    for each in found:
-        cells = [code_span(each.group), f"{each.rows:,}", f"{each.classes:,}", *map(_percent, each.hits), each.verdict]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+def group_table(title: str, found: Iterable[GroupErrors], *, ks: Sequence[int]) -> FigureTable:
+    """Return the table: percentages by class with their 95% intervals."""
+    header = ("group", "images", "classes", *(f"hit@{k}, %" for k in ks), "against all")
+    rows = [
+        (each.group, f"{each.rows:,}", f"{each.classes:,}", *map(_percent, each.hits), each.verdict) for each in found
+    ]
+    return FigureTable(title, header, tuple(rows), _NOTE)
 
 
 def _errors(group: str, hits: NDArray[np.bool_], labels: NDArray[np.integer], whole: float, seed: int) -> GroupErrors:

@@ -59,6 +59,8 @@ class Judged:
     conse: Embeddings
     control: Embeddings
     softmax: Embeddings
+    kinds: NDArray[np.bool_]
+    """Which kinds of picture each row is, `(n, 4)`: `tasks.ops.image_kinds`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +126,19 @@ def _seen(judged: Judged, candidates: Candidates) -> dict[str, HitRates]:
     return {name: hit_rates(ranks, judged.labels, candidates=len(labels)) for name, ranks in found.items()}
 
 
+def unseen_ranks(judged: Judged, candidates: Candidates) -> NDArray[np.int64]:
+    """Return the rank of the true class of each row among the unseen classes, `(n,)`, 0 the best."""
+    labels = candidates.split.unseen_labels
+    vectors = candidates.vectors[candidates.split.rows_of(labels)]
+    return ranks_of(judged.devise, vectors, np.searchsorted(labels, judged.labels))
+
+
 def _unseen(judged: Judged, candidates: Candidates) -> dict[str, HitRates]:
     labels = candidates.split.unseen_labels
     truth = np.searchsorted(labels, judged.labels)
     vectors = candidates.vectors[candidates.split.rows_of(labels)]
     found = {
-        "devise": ranks_of(judged.devise, vectors, truth),
+        "devise": unseen_ranks(judged, candidates),
         "conse": ranks_of(judged.conse, vectors, truth),
         "control": ranks_of(judged.control, candidates.control[labels], truth),
     }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from storage.models import FigureTable
 from tasks.ops.class_figures import Interval
+from tasks.ops.group_errors import branch_groups, group_errors, group_table, kind_groups
 from tasks.ops.hierarchical_precision import HIERARCHICAL_KS
-from tasks.ops.zero_shot import KS
-from tasks.ops.zero_shot_figures import HOP_SETS, HitRates, ZeroShotFigures
+from tasks.ops.zero_shot import KS, hits
+from tasks.ops.zero_shot_figures import HOP_SETS, SEED, Candidates, HitRates, Judged, ZeroShotFigures, unseen_ranks
 
 PAPER_SEEN = {"devise": (54.9, 66.9, 78.4, 85.0), "softmax": (55.6, 67.4, 78.5, 85.0)}
 """Flat hit@1, 2, 5, 10 on ImageNet 2012's 1,000 classes in %: Frome et al. (2013), table 1, 1,000 dimensions."""
@@ -27,6 +28,8 @@ PAPER_HOPS = {
 PAPER_HIERARCHICAL = {"devise": (0.447, 0.352, 0.331, 0.341)}
 """At 2, 5, 10, 20: Frome et al. (2013), table 1, 500 dimensions."""
 
+GROUP_KS = (1, 5, 10)
+
 _NAMES = {"devise": "DeViSE", "conse": "ConSE(10)", "control": "control", "softmax": "softmax head"}
 _NOT_COMPARABLE = (
     "The papers' figures are ImageNet's, by a network of 2012 and vectors from Wikipedia, with other classes and other "
@@ -42,6 +45,22 @@ def zero_shot_tables(found: ZeroShotFigures, *, set_aside: int, is_demonstration
         _generalised_table(found),
         _seen_table(found, is_demonstration=is_demonstration),
         _hierarchical_table(found),
+    ]
+
+
+def group_tables(unseen: Judged, candidates: Candidates, *, branches: Sequence[str]) -> list[FigureTable]:
+    """Return which branches of WordNet and which kinds of pictures are served worse, among unseen classes.
+
+    `branches` has that of each label.
+    """
+    found = hits(unseen_ranks(unseen, candidates), GROUP_KS)
+    groups = {
+        "Unseen classes by branch of WordNet": branch_groups(unseen.labels, branches),
+        "Unseen classes by kind of picture": kind_groups(unseen.kinds),
+    }
+    return [
+        group_table(title, group_errors(found, unseen.labels, of_rows, seed=SEED), ks=GROUP_KS)
+        for title, of_rows in groups.items()
     ]
 
 

@@ -10,11 +10,14 @@ from torch import Tensor
 
 from training.backbones import make_backbone
 from training.batches import Batch
+from training.class_rows import IMAGES, TARGETS
 from training.devise_config import Config
+from training.devise_data import FEATURES
 from training.devise_losses import loss_named, unit
 from training.devise_network import WordSpaceNetwork, begin_as, finished_network, make_network
-from training.devise_step import FEATURES, IMAGES, PLACES, DeviseStep
+from training.devise_objective import DeviseObjective
 from training.distributed import World
+from training.network_step import NetworkStep
 from training.optimisation import Update
 from training.phases import Phase
 from training.weights import UnfitWeights
@@ -28,24 +31,26 @@ def network(config: Config = CONFIG) -> WordSpaceNetwork:
     return make_network(config, dimensions=6, seen=5)
 
 
-def step_of(made: WordSpaceNetwork, *, on_features: bool) -> DeviseStep:
+def step_of(made: WordSpaceNetwork, *, on_features: bool) -> NetworkStep:
     generator = torch.Generator().manual_seed(1)
     vectors, control = (unit(torch.randn((5, 6), generator=generator)) for _ in range(2))
     groups = [made.head_parameters()] if on_features else made.layer_groups()
     loss = loss_named("softmax", margin=0.1, scale=16.0)
-    return DeviseStep(made, loss, Update(groups, world=World()), vectors=vectors, control=control, world=World())
+    objective = DeviseObjective(made, loss, vectors=vectors, control=control, world=World())
+    update = Update(groups, world=World())
+    return NetworkStep(made, objective.terms, update, objective.measured, world=World(), frozen_norms="rest")
 
 
 def pictures(count: int = 8) -> Batch:
     generator = torch.Generator().manual_seed(2)
     images = torch.randint(0, 256, (count, 3, 16, 16), generator=generator, dtype=torch.uint8)
-    return Batch({IMAGES: images, PLACES: torch.arange(count) % 5}, torch.arange(count))
+    return Batch({IMAGES: images, TARGETS: torch.arange(count) % 5}, torch.arange(count))
 
 
 def features(count: int = 8) -> Batch:
     generator = torch.Generator().manual_seed(3)
     vectors = torch.randn((count, 32), generator=generator)
-    return Batch({FEATURES: vectors, PLACES: torch.arange(count) % 5}, torch.arange(count))
+    return Batch({FEATURES: vectors, TARGETS: torch.arange(count) % 5}, torch.arange(count))
 
 
 def state_of(made: WordSpaceNetwork) -> dict[str, Tensor]:

@@ -83,8 +83,7 @@ def test_a_group_without_rows_is_refused():
 
 def test_the_table_has_a_line_for_each_group():
     found = GroupErrors("a|b", 1200, 7, (Interval(0.0456, 0.01, 0.2), Interval(1.0, 0.5, 1.0)), "worse")
-    assert group_table([found], ks=(1, 10)).splitlines() == [
-        "| group | images | classes | hit@1, % | hit@10, % | against all |",
-        "|---|---:|---:|---:|---:|---|",
-        "| `a\\|b` | 1,200 | 7 | 4.6 (1.0–20.0) | 100.0 (50.0–100.0) | worse |",
-    ]
+    table = group_table("Branches", [found], ks=(1, 10))
+    assert table.header == ("group", "images", "classes", "hit@1, %", "hit@10, %", "against all")
+    assert table.rows == (("a|b", "1,200", "7", "4.6 (1.0–20.0)", "100.0 (50.0–100.0)", "worse"),)
+    assert "30 images or 5 classes" in table.note

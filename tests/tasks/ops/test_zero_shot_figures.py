@@ -10,7 +10,7 @@ from storage.class_splits import NO_LABEL, OTHER, SEEN, UNSEEN, ClassSplit
 from tasks.ops.conse import conse_embeddings
 from tasks.ops.wordnet_hops import hop_graph
 from tasks.ops.zero_shot_figures import Candidates, Judged, flat_metrics, zero_shot_figures
-from tasks.ops.zero_shot_tables import zero_shot_tables
+from tasks.ops.zero_shot_tables import group_tables, zero_shot_tables
 
 # 0 animal above 1 dog (seen) and 2 cat (unseen); 3 fruit above 4 apple (seen) and 5 pear (unseen); 6 entity above
 # 0 and 3; 7 a far noun below 5. Labels: dog 0, cat 1, apple 2, pear 3.
@@ -47,6 +47,7 @@ SEEN_ROWS = Judged(
     conse=conse_embeddings(SOFTMAX, VECTORS[[1, 4]]),
     control=towards({2: 1}, {5: 1}),
     softmax=SOFTMAX,
+    kinds=np.zeros((2, 4), bool),
 )
 UNSEEN_ROWS = Judged(
     labels=np.array([CAT, CAT, PEAR]),
@@ -56,6 +57,7 @@ UNSEEN_ROWS = Judged(
     # What it was taught for the cat is the apple, for the pear the dog.
     control=towards({4: 1}, {1: 1}, {4: 1}),
     softmax=np.array([[0.9, 0.1], [0.8, 0.2], [0.2, 0.8]], np.float32),
+    kinds=np.array([[True, False, False, False], [False] * 4, [False] * 4]),
 )
 
 
@@ -136,3 +138,12 @@ def test_tables_have_the_papers_figures_in_a_column_of_their_own_and_say_what_wa
     assert "not which model is better" in hops.note
     assert "one or two drawings" in seen.note
     assert "one or two drawings" not in zero_shot_tables(found, set_aside=0, is_demonstration=False)[3].note
+
+
+def test_groups_of_unseen_rows_are_told_apart_by_branch_and_by_kind():
+    branches, kinds = group_tables(UNSEEN_ROWS, candidates(), branches=["animal", "animal", "food", "food"])
+    assert [(row[0], row[1], row[2], row[3].split()[0]) for row in branches.rows] == [
+        ("animal", "2", "1", "50.0"),
+        ("food", "1", "1", "100.0"),
+    ]
+    assert {row[0]: row[1] for row in kinds.rows} == {"grey": "1", "none of these": "2"}
