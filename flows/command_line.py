@@ -163,7 +163,9 @@ def demo(
     root: Annotated[Path, typer.Option(help="Folder for the images and the arrays")] = Path("demo"),
     classes: Annotated[int, typer.Option(help="WordNet noun classes to draw, at most 525")] = 525,
     images_per_class: Annotated[int, typer.Option(help="Images of each class")] = 6,
-    scale: Annotated[str, typer.Option(help="full: ImageNet's sizes, about 500×375; small: 64 to 96 pixels")] = "full",
+    scale: Annotated[
+        str, typer.Option(help="full: ImageNet's sizes, about 500×375; small: 64 to 96 pixels, published at 64 and 32")
+    ] = "full",
     seed: Annotated[int, typer.Option(help="Seed of the drawing and of the shuffle")] = 0,
     workers: Annotated[int | None, typer.Option(help="Processes; as many as there are cores by default")] = None,
     as_json: Json = False,

@@ -19,6 +19,9 @@ from tasks.ops.emoji_font import find_emoji_font
 from tasks.ops.shard_pool import default_workers
 
 ROWS_PER_SHARD = 256
+SIZES = {"full": (288, 224, 72), "small": (64, 32)}
+"""In pixels: what the recipes ask for. Larger ones than the drawings would be enlarged drawings."""
+BCOLZ_SIZES = {"full": (224,), "small": (64,)}
 
 
 class DemoJob(BaseModel):
@@ -46,12 +49,12 @@ class DemoResult:
 
 
 def run_demo(job: DemoJob) -> DemoResult:
-    """Draw the set below `job.root`, then publish it at 224, 288 and 72 pixels in HDF5 and at 224 in bcolz."""
+    """Draw the set below `job.root`, then publish it at the sizes of its scale in HDF5, and at one of them in bcolz."""
     summary = draw_demo_set(job)
     tiers = Tiers((job.root / "slow").absolute(), (job.root / "fast").absolute())
     outcomes = (
-        prepare_images(demo_image_job(job, summary.source, tiers, "demo", "hdf5", (288, 224, 72))),
-        prepare_images(demo_image_job(job, summary.source, tiers, "demo-bcolz", "bcolz", (224,))),
+        prepare_images(demo_image_job(job, summary.source, tiers, "demo", "hdf5", SIZES[job.scale])),
+        prepare_images(demo_image_job(job, summary.source, tiers, "demo-bcolz", "bcolz", BCOLZ_SIZES[job.scale])),
     )
     return DemoResult(summary.source, summary.images, summary.rendered, tiers, outcomes)
 
