@@ -46,13 +46,13 @@ class GroupErrors:
 def branch_groups(labels: NDArray[np.integer], branches: Sequence[str]) -> Mapping[str, NDArray[np.bool_]]:
     """Return which rows belong to each branch of WordNet, `(n,)` by branch; `branches` has that of each label."""
     of_rows = np.array([branch or NO_BRANCH for branch in branches], str)[labels]
-    return {branch: np.asarray(of_rows == branch) for branch in sorted(set(of_rows.tolist()))}
+    return {str(branch): of_rows == branch for branch in np.unique(of_rows)}
 
 
 def kind_groups(kinds: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
     """Return which rows are of each kind of image, `(n,)` by kind, from the `(n, 4)` of `image_kinds`."""
     groups = {kind: kinds[:, place] for place, kind in enumerate(KINDS) if kinds[:, place].any()}
-    rest = ~kinds.any(axis=1)
+    rest = kinds.sum(axis=1) == 0
     return groups | ({NO_KIND: rest} if rest.any() else {})
 
 
