@@ -11,12 +11,11 @@ from prefect import flow
 
 from flows.run_log import run_log
 from flows.word_job import WordJob
-from storage.bundles import Bundle, current_bundle, has_file_receipt
+from storage.bundles import Bundle, current_bundle, is_whole_bundle
 from storage.datasets import create_dataset
 from storage.errors import named_disk_errors
 from storage.layout import DatasetFolder
 from storage.locking import dataset_lock
-from storage.receipts import is_whole_object
 from storage.records import fingerprint
 from storage.scratch import scratch_folder
 from storage.spares import ensure_spare, restore_bundle
@@ -74,7 +73,7 @@ def build_word_maps(job: WordJob) -> WordOutcome:
         current = current_bundle(folder)
         if current:
             restore_bundle(folder, current, scratch)
-        if current and current.request == request.digest and is_whole(folder, current):
+        if current and current.request == request.digest and is_whole_bundle(folder, current):
             logger.info("nothing to do, version %d holds these maps", current.number)
             ensure_spare(folder, current, scratch)
             return outcome_of(job, folder, "unchanged", current, None)
@@ -95,13 +94,6 @@ def request_of(job: WordJob, known: KnownOrigin, wordnet: Path, classes: dict[st
     parts = [known.key, wordnet_digest(wordnet), MAPPING, sorted(classes.items()), job.thresholds]
     facts = (*known.facts, ("WordNet", str(wordnet)))
     return WordRequest(fingerprint(parts), facts, (known.key,), is_circular=job.learns_from_wordnet)
-
-
-def is_whole(folder: DatasetFolder, version: Bundle) -> bool:
-    """Tell whether receipts and files of a version are there, byte for byte: what is damaged is made again."""
-    return all(has_file_receipt(folder, key) for key in version.receipts) and all(
-        is_whole_object(folder, stored) for stored in version.objects
-    )
 
 
 def outcome_of(

@@ -17,6 +17,7 @@ from flows.command_options import Fast, FastBudget, Json, Slow, reported_errors
 from flows.integrity_commands import add_integrity_commands
 from flows.lines import say
 from flows.pair_commands import add_pair_commands
+from flows.split_commands import add_split_commands
 from flows.staging_commands import add_staging_commands
 from flows.training_commands import add_training_commands
 from flows.upscaling_commands import add_upscaling_commands
@@ -195,6 +196,7 @@ def demo(
 add_integrity_commands(app)
 add_staging_commands(app)
 add_word_commands(app)
+add_split_commands(app)
 add_pair_commands(app)
 add_upscaling_commands(app)
 add_training_commands(app)

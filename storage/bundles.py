@@ -147,6 +147,13 @@ def has_file_receipt(folder: DatasetFolder, key: str) -> bool:
     return True
 
 
+def is_whole_bundle(folder: DatasetFolder, bundle: Bundle) -> bool:
+    """Tell whether receipts and files of a version are there, byte for byte."""
+    return all(has_file_receipt(folder, key) for key in bundle.receipts) and all(
+        is_whole_object(folder, stored) for stored in bundle.objects
+    )
+
+
 def find_file_receipt(folder: DatasetFolder, key: str) -> FileReceipt | None:
     """Return the receipt of the step `key` if it is there and its objects have the bytes that it states.
 

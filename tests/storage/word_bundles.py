@@ -91,6 +91,18 @@ def published_words(tiers: Tiers, *, seed: int = 0) -> PublishedWords:
     return PublishedWords(tiers, bundle, vectors, nouns, classes)
 
 
+def add_classes(published: PublishedWords, dataset: str, names: tuple[str, ...], rules: tuple[str, ...]) -> Bundle:
+    """Publish the next version of `published`, in which `dataset` has these classes; a class is its own lemma."""
+    folder, vectors = published.folder, np.eye(len(names), 4, dtype=np.float32)
+    table = map_table(names, tuple((name,) for name in names), rules)
+    others = (file for file in published.bundle.files if not file.name.startswith(f"classes-{dataset}."))
+    files = (*others, *_stored_map(folder, f"classes-{dataset}", vectors, table))
+    draft = on_top(folder, published.bundle, files=files, identity=bundle_identity(WORDS, files))
+    bundle, _ = publish(folder, draft)
+    ensure_spare(folder, bundle, folder.tmp)
+    return bundle
+
+
 def map_table(names: tuple[str, ...], lemmas: tuple[tuple[str, ...], ...], rules: tuple[str, ...]) -> pa.Table:
     """Return the table of a map in which each row that has a vector has one of its own."""
     matched = [rule != "no vector" for rule in rules]
