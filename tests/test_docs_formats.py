@@ -23,6 +23,7 @@ from flows.image_job import ImageJob
 from flows.prepare_images import prepare_images
 from flows.run_log import failure_facts
 from storage.bundles import Bundle, BundleFile, FileReceipt
+from storage.class_splits import HYPERNYM_SCHEMA, SPLIT_SCHEMA, SPLITS
 from storage.datasets import DatasetMark, create_dataset
 from storage.errors import DamagedDataset, UnreadableRecord
 from storage.layout import DatasetFolder
@@ -48,6 +49,8 @@ from storage.row_tables import ROWS_SCHEMA
 from storage.versions import Version, VersionShard
 from storage.word_maps import MAP_SCHEMA, WORDS
 from storage.word_vectors import create_word_vectors, open_word_vectors
+from tasks.ops.split_choices import SplitClasses, SplitRequest, choices_by_seed
+from tasks.ops.splits_publication import made_splits, publish_splits
 from tasks.ops.word_checks import Thresholds, check_vectors
 from tasks.ops.word_mapping import noun_map
 from tasks.ops.wordnet_nouns import Noun
@@ -368,13 +371,15 @@ def test_the_page_names_every_field_of_every_record_in_order():
 
 
 def test_the_page_names_every_column_of_every_table_with_its_type():
-    listing, shuffled, rows, maps = (
+    listing, shuffled, rows, maps, splits, hypernyms = (
         [(row[0].strip("`"), row[1]) for row in rows] for _, title, rows in tables_of_page() if title == "column"
     )
     assert listing == [(field.name, str(field.type)) for field in LISTING_SCHEMA]
     assert listing + shuffled == [(field.name, str(field.type)) for field in SHUFFLED_SCHEMA]
     assert rows == [(field.name, str(field.type)) for field in ROWS_SCHEMA]
     assert maps == [(field.name, str(field.type)) for field in MAP_SCHEMA]
+    assert splits == [(field.name, str(field.type)) for field in SPLIT_SCHEMA]
+    assert hypernyms == [(field.name, str(field.type)) for field in HYPERNYM_SCHEMA]
 
 
 def test_the_snippet_for_words_finds_the_nearest_nouns(tmp_path: Path):
@@ -390,6 +395,20 @@ def test_the_snippet_for_words_finds_the_nearest_nouns(tmp_path: Path):
     request = WordRequest("0" * 64, (), (), is_circular=False)
     publish_words(folder, BundleFile("vectors", stored, is_spared=False), maps, checked, request, scratch=folder.tmp)
     assert ran("words", tmp_path)["nearest"] == ["n01440764", "n01443537", "n04487081", "n00000001"]
+
+
+def test_the_snippet_for_splits_chooses_the_same_classes_and_finds_the_nouns_near_the_seen_ones(tmp_path: Path):
+    names = ("n00000001", *(f"n0000001{digit}" for digit in range(10)))
+    nouns = {wnid: Noun(wnid, (wnid,), names[:1] * (wnid != names[0]), "") for wnid in names}
+    classes = SplitClasses(names[1:], names[1:], ("",) * 10, (True,) * 10)
+    choices = choices_by_seed(classes, seeds=(0,), share=0.2)
+    folder = create_dataset(tmp_path, "splits-imagenet", kind=SPLITS)
+    made, pairs = made_splits(nouns, classes, choices)
+    publish_splits(folder, made, pairs, classes, SplitRequest("0" * 64, ()), scratch=folder.tmp)
+    read = ran("splits", tmp_path)
+    assert read["unseen"] == read["chosen"] == sorted(choices[0].unseen)
+    assert len(read["unseen"]) == 2
+    assert read["near"] == sorted({names[0], *choices[0].unseen})
 
 
 def test_the_page_names_every_key_of_a_lineage():
