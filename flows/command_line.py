@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from flows.command_options import Fast, FastBudget, Json, Slow, reported_errors
+from flows.feature_commands import add_feature_commands
 from flows.integrity_commands import add_integrity_commands
 from flows.lines import say
 from flows.pair_commands import add_pair_commands
@@ -200,6 +201,7 @@ add_split_commands(app)
 add_pair_commands(app)
 add_upscaling_commands(app)
 add_training_commands(app)
+add_feature_commands(app)
 
 
 def main() -> None:

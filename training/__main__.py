@@ -3,7 +3,8 @@
 Exit codes: 0 done; 1 failed, result.json says why; 2 bad settings; 11 another run has the GPU or the directory;
 74 disk full or I/O error; 75 stopped after a checkpoint: the same command goes on.
 
-`python -m training describe RECIPE …` tells what a run would be, `… evaluate RECIPE …` measures a finished model.
+`python -m training describe RECIPE …` tells what a run would be, `… evaluate RECIPE …` measures a finished model, and
+`… features DATASET …` publishes what a model makes of all rows of a dataset.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from training.device_lock import LOCKS
 from training.devices import device_named
 from training.evaluation import evaluate
 from training.exit_codes import code_of
+from training.features_command import features
 from training.launch import Launch, carry_out
 from training.recipes import Recipe, recipe_named
 from training.settings_options import add_settings, configuration_of
 
-_OTHERS = {"describe": describe, "evaluate": evaluate}
+_OTHERS = {"describe": describe, "evaluate": evaluate, "features": features}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

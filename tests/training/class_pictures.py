@@ -24,11 +24,15 @@ def striped(label: int, *, seed: int, side: int = 32) -> NDArray[np.uint8]:
     return picture.clip(0, 255).astype(np.uint8)
 
 
-def published_stripes(root: Path, *, each: int = 30, dataset: str = "stripes") -> Path:
-    """Publish so many pictures of each class as `dataset` at 32 and 16 pixels; return the root on which they are."""
+def published_stripes(root: Path, *, each: int = 30, rows_per_shard: int = 32) -> Path:
+    """Publish so many pictures of each class as `stripes` at 32 and 16 pixels; return the root on which they are.
+
+    Called again with more of them, it publishes the next version.
+    """
     for label, name in enumerate(CLASSES):
         (root / "source" / name).mkdir(parents=True, exist_ok=True)
         for number in range(each):
             Image.fromarray(striped(label, seed=number)).save(root / "source" / name / f"{number}.png")
-    prepare(BareJob(str(root / "source"), str(root / "slow"), dataset=dataset, sides=(32, 16), rows_per_shard=32))
+    slow = str(root / "slow")
+    prepare(BareJob(str(root / "source"), slow, dataset="stripes", sides=(32, 16), rows_per_shard=rows_per_shard))
     return root / "slow"

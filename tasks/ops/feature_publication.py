@@ -1,0 +1,91 @@
+"""From the vectors of all shards to a published, spared version of a dataset of features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.bundles import Bundle, BundleFile, Facts, FileReceipt, bundle_identity, current_bundle
+from storage.features import FACTS, FEATURES, FeatureFacts, shard_file
+from storage.layout import DatasetFolder
+from storage.npy_files import NpyWriter, mapped_npy
+from storage.objects import store_object
+from storage.publishing import publish
+from storage.receipts import StoredObject
+from storage.spares import ensure_spare
+from storage.versions import next_number
+from tasks.ops.feature_report import features_card
+
+SUFFIX = ".npy"
+
+
+def stored_vectors(folder: DatasetFolder, vectors: NDArray[np.float32], *, scratch: Path) -> BundleFile:
+    """Store the vectors of one shard, `(rows, dimensions)`; they can be made again."""
+    path = scratch / f"{FEATURES}{SUFFIX}"
+    path.unlink(missing_ok=True)
+    writer = NpyWriter(path, "<f4", vectors.shape[1:])
+    try:
+        writer.append(vectors)
+        writer.finish()
+    finally:
+        writer.close()
+    return BundleFile(path.name, store_object(folder, path, prefix=FEATURES, suffix=SUFFIX), is_spared=False)
+
+
+def matrix_of(folder: DatasetFolder, receipts: Sequence[FileReceipt]) -> NDArray[np.float32]:
+    """Return the vectors of all shards as one matrix."""
+    parts = [mapped_npy(folder.objects / receipt.files[0].stored.name, "<f4", 2) for receipt in receipts]
+    return np.concatenate(parts) if len(parts) != 1 else parts[0]
+
+
+def publish_features(
+    folder: DatasetFolder,
+    facts: FeatureFacts,
+    receipts: Sequence[FileReceipt],
+    *,
+    request: str,
+    made_of: Facts,
+    picture: str,
+    scratch: Path,
+) -> tuple[Bundle, bool]:
+    """Publish the vectors that the receipts of all shards prove, in their order, with a card that shows `picture`.
+
+    Return the version that holds them, and whether it is new.
+
+    Raises:
+        VersionConflict: another run published other content meanwhile.
+    """
+    told = BundleFile(FACTS, _stored_text(folder, scratch / FACTS, msgspec.json.encode(facts)), is_spared=True)
+    shards = (
+        BundleFile(shard_file(place), receipt.files[0].stored, is_spared=False)
+        for place, receipt in enumerate(receipts)
+    )
+    files = (told, *shards)
+    current, identity = current_bundle(folder), bundle_identity(FEATURES, files)
+    number = current.number if current and current.identity == identity else next_number(folder)
+    card = features_card(folder.name, number, facts, made_of, picture=picture)
+    draft = Bundle(
+        number=number,
+        parent=current.number if current else None,
+        identity=identity,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        kind=FEATURES,
+        request=request,
+        made_of=made_of,
+        receipts=tuple(receipt.key for receipt in receipts),
+        files=files,
+        card=_stored_text(folder, scratch / "card.md", card.encode()),
+    )
+    version, is_new = publish(folder, draft)
+    ensure_spare(folder, version, scratch)
+    return version, is_new
+
+
+def _stored_text(folder: DatasetFolder, path: Path, content: bytes) -> StoredObject:
+    path.write_bytes(content)
+    return store_object(folder, path, prefix=path.stem, suffix=path.suffix)
