@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.oracles.torchvision_import import transforms
 from torch import nn
 
 from storage import Tiers, open_version
@@ -98,7 +97,7 @@ def test_the_vectors_are_what_torchvisions_network_gives_before_its_classifier(u
     network = torchvision.models.resnet18()
     network.load_state_dict(torch.load(weights, weights_only=True))
     network.fc = nn.Identity()  # type: ignore[assignment]
-    normalise = transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    normalise = torchvision.transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     tiers = Tiers(uninterrupted, uninterrupted)
     with open_version(tiers, "stripes") as version, open_features(tiers, NAME) as features:
         images = torch.from_numpy(version.rows(32)[:]).permute(0, 3, 1, 2) / 255
