@@ -20,6 +20,7 @@ from storage.layout import DatasetFolder
 from storage.locking import dataset_lock
 from tests.oracles.conversions import largest_difference
 from tests.oracles.published_rows import expected_square, refused_in
+from tests.oracles.shuffle import shuffled_names
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
@@ -44,6 +45,12 @@ def published(prefect_api: str, demo_root: Path, tmp_path_factory: pytest.TempPa
     """The demonstration set, published once for all tests that only look at it."""
     root = tmp_path_factory.mktemp("published")
     return root, prepared(demo_root / "train", root)
+
+
+@pytest.fixture
+def root(published: tuple[Path, Outcome], tmp_path: Path) -> Path:
+    """A root that a test may change, as if it had published `demo_copy` there: the files and their times are equal."""
+    return Path(shutil.copytree(published[0], tmp_path / "root"))
 
 
 def test_stored_and_refused_add_up_to_what_the_folder_holds(published: tuple[Path, Outcome], demo_root: Path):
@@ -116,22 +123,22 @@ def test_the_same_job_elsewhere_gives_the_same_identity_and_objects(
     assert {name.split("-")[0] for name in object_names(tmp_path) ^ object_names(root)} == {"card"}
 
 
-def test_a_second_run_opens_no_image_and_publishes_nothing(demo_copy: Path, tmp_path: Path):
-    first = prepared(demo_copy, tmp_path / "root")
+def test_a_second_run_opens_no_image_and_publishes_nothing(
+    published: tuple[Path, Outcome], demo_copy: Path, root: Path
+):
+    _, first = published
     for image in demo_copy.rglob("*.JPEG"):
         # Other bytes with the same size and time: whoever opened one would see rubbish.
         status = image.stat()
         image.write_bytes(b"\0" * status.st_size)
         os.utime(image, ns=(status.st_atime_ns, status.st_mtime_ns))
-    second = prepared(demo_copy, tmp_path / "root")
+    second = prepared(demo_copy, root)
     assert (second.status, second.version) == ("unchanged", first.version)
     assert second.figures.images == 0
-    assert second.refusals == first.refusals
+    assert refused_in(second.refusals.report) == refused_in(first.refusals.report)
 
 
-def test_one_rewritten_image_rebuilds_its_shard_alone(demo_copy: Path, tmp_path: Path):
-    root = tmp_path / "root"
-    prepared(demo_copy, root)
+def test_one_rewritten_image_rebuilds_its_shard_alone(demo_copy: Path, root: Path):
     before = object_names(root)
     sound = sorted(demo_copy.glob("*/*_4.JPEG"))[0]
     other = sorted(demo_copy.glob("*/*_3.JPEG"))[-1]
@@ -146,9 +153,10 @@ def test_one_rewritten_image_rebuilds_its_shard_alone(demo_copy: Path, tmp_path:
         assert largest_difference(version.rows(64)[row], expected_square(other, 64)) <= 1
 
 
-def test_touched_files_are_hashed_again_and_nothing_is_rebuilt(demo_copy: Path, tmp_path: Path):
-    root = tmp_path / "root"
-    first = prepared(demo_copy, root)
+def test_touched_files_are_hashed_again_and_nothing_is_rebuilt(
+    published: tuple[Path, Outcome], demo_copy: Path, root: Path
+):
+    _, first = published
     before = object_names(root)
     for image in demo_copy.rglob("*.JPEG"):
         os.utime(image)
@@ -158,9 +166,10 @@ def test_touched_files_are_hashed_again_and_nothing_is_rebuilt(demo_copy: Path, 
     assert prepared(demo_copy, root).figures.images == 0
 
 
-def test_new_images_go_to_new_shards_and_old_labels_keep_their_number(demo_copy: Path, tmp_path: Path):
-    root = tmp_path / "root"
-    first = prepared(demo_copy, root)
+def test_new_images_go_to_new_shards_and_old_labels_keep_their_number(
+    published: tuple[Path, Outcome], demo_copy: Path, root: Path
+):
+    _, first = published
     some_class = sorted(demo_copy.iterdir())[3]
     fresh_class = demo_copy / "n00000001"
     shutil.copytree(some_class, fresh_class)
@@ -171,9 +180,8 @@ def test_new_images_go_to_new_shards_and_old_labels_keep_their_number(demo_copy:
     assert second.figures.images == 5
 
 
-def test_images_that_went_leave_the_other_shards_alone(demo_copy: Path, tmp_path: Path):
-    root = tmp_path / "root"
-    first = prepared(demo_copy, root)
+def test_images_that_went_leave_the_other_shards_alone(published: tuple[Path, Outcome], demo_copy: Path, root: Path):
+    _, first = published
     next(iter(sorted(demo_copy.glob("*/*_2.JPEG")))).unlink()
     second = prepared(demo_copy, root)
     changed = [old.key != new.key for old, new in zip(first.version.shards, second.version.shards, strict=True)]
@@ -191,9 +199,16 @@ def test_too_many_refused_publish_nothing_and_say_which(demo_root: Path, tmp_pat
     assert len(refused_in(report)) >= 6
 
 
-def test_random_access_stages_verified_copies_on_the_fast_root(demo_root: Path, tmp_path: Path):
-    slow, fast = tmp_path / "slow", tmp_path / "fast"
-    outcome = prepared(demo_root / "train", slow, fast=fast, limit=200)
+@pytest.fixture(scope="module")
+def staged(prefect_api: str, demo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
+    """A folder with a root `slow`, on which 100 images were published, and a root `fast`. Do not change it."""
+    place = tmp_path_factory.mktemp("staged")
+    return place, prepared(demo_root / "train", place / "slow", fast=place / "fast", limit=100)
+
+
+def test_random_access_stages_verified_copies_on_the_fast_root(staged: tuple[Path, Outcome], tmp_path: Path):
+    place, outcome = staged
+    slow, fast = (shutil.copytree(place / name, tmp_path / name) for name in ("slow", "fast"))
     names = {stored.name for stored in outcome.version.objects}
     assert {path.name for path in (fast / "demo" / "objects").iterdir()} == names
     shutil.rmtree(slow / "demo" / "objects")
@@ -201,14 +216,12 @@ def test_random_access_stages_verified_copies_on_the_fast_root(demo_root: Path, 
         assert version.rows(32)[:].shape == (outcome.version.stored, 32, 32, 3)
 
 
-def test_a_run_beside_another_is_told_who_holds_the_dataset(demo_root: Path, tmp_path: Path):
-    job = job_for(demo_root / "train", tmp_path, limit=50)
-    prepare_images(job)
+def test_a_run_beside_another_is_told_who_holds_the_dataset(demo_root: Path, root: Path):
     with (
-        dataset_lock(DatasetFolder(tmp_path / "demo")),
+        dataset_lock(DatasetFolder(root / "demo")),
         pytest.raises(DatasetLocked, match=f"is being built by process {os.getpid()} on "),
     ):
-        prepare_images(job)
+        prepared(demo_root / "train", root)
 
 
 def test_a_manifest_takes_its_classes_and_its_images(demo_root: Path, tmp_path: Path):
@@ -222,16 +235,15 @@ def test_a_manifest_takes_its_classes_and_its_images(demo_root: Path, tmp_path: 
     assert outcome.version.classes == (whole, single)
 
 
-def test_a_limited_job_takes_the_same_sample_each_time_and_another_by_another_seed(demo_root: Path, tmp_path: Path):
-    def sample(folder: str, seed: int) -> set[str]:
-        root = tmp_path / folder
-        prepared(demo_root / "train", root, limit=60, seed=seed, max_refused=1.0)
-        with open_version(Tiers(root, root), "demo") as version:
-            return {version.path(row) for row in range(len(version))}
-
-    first = sample("a", 1)
-    assert first == sample("b", 1)
-    assert len(first & sample("c", 2)) < 30
+def test_a_limited_job_takes_the_sample_that_its_seed_tells(demo_root: Path, tmp_path: Path):
+    source = demo_root / "train"
+    outcome = prepared(source, tmp_path, limit=60, seed=1, max_refused=1.0)
+    with open_version(Tiers(tmp_path, tmp_path), "demo") as version:
+        stored = {version.path(row) for row in range(len(version))}
+    names = [str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()]
+    first, other = (set(shuffled_names(names, seed=seed)[:60]) for seed in (1, 2))
+    assert stored | set(refused_in(outcome.refusals.report)) == first
+    assert len(first & other) < 30
 
 
 def test_a_flat_folder_takes_its_classes_from_kaggles_csv(demo_root: Path, tmp_path: Path):
@@ -258,9 +270,10 @@ def test_splits_hold_out_whole_classes_when_asked(demo_root: Path, tmp_path: Pat
     assert all(len(classes) > 10 for classes in splits.values())
 
 
-def test_a_new_shard_of_one_broken_image_does_not_stop_publishing(demo_copy: Path, tmp_path: Path):
-    root = tmp_path / "root"
-    first = prepared(demo_copy, root)
+def test_a_new_shard_of_one_broken_image_does_not_stop_publishing(
+    published: tuple[Path, Outcome], demo_copy: Path, root: Path
+):
+    _, first = published
     (next(demo_copy.iterdir()) / "new.JPEG").write_bytes(b"")
     second = prepared(demo_copy, root)
     assert (second.version.listed, second.version.stored) == (801, first.version.stored)
@@ -268,21 +281,24 @@ def test_a_new_shard_of_one_broken_image_does_not_stop_publishing(demo_copy: Pat
         assert len(version.rows(64)[:]) == first.version.stored
 
 
-def test_copies_and_a_card_that_are_gone_are_made_again_without_building(demo_root: Path, tmp_path: Path):
-    slow, fast = tmp_path / "slow", tmp_path / "fast"
-    first = prepared(demo_root / "train", slow, fast=fast, limit=100)
-    shutil.rmtree(fast)
-    first.card.unlink()
+def test_copies_and_a_card_that_are_gone_are_made_again_without_building(
+    staged: tuple[Path, Outcome], demo_root: Path, tmp_path: Path
+):
+    place, first = staged
+    slow, fast = shutil.copytree(place / "slow", tmp_path / "slow"), tmp_path / "fast"
+    (slow / first.card.relative_to(place / "slow")).unlink()
     second = prepared(demo_root / "train", slow, fast=fast, limit=100)
     assert (second.status, second.figures.images) == ("unchanged", 0)
     assert second.card.is_file()
     assert len(list((fast / "demo" / "objects").iterdir())) == len(first.version.objects)
 
 
-def test_a_lost_receipt_of_a_published_version_is_built_again(demo_root: Path, tmp_path: Path):
-    first = prepared(demo_root / "train", tmp_path)
-    lost = tmp_path / "demo" / "receipts" / f"{first.version.shards[2].key}.json"
+def test_a_lost_receipt_of_a_published_version_is_built_again(
+    published: tuple[Path, Outcome], demo_root: Path, root: Path
+):
+    _, first = published
+    lost = root / "demo" / "receipts" / f"{first.version.shards[2].key}.json"
     lost.unlink()
-    second = prepared(demo_root / "train", tmp_path)
+    second = prepared(demo_root / "train", root)
     assert (second.status, second.version, second.figures.images) == ("unchanged", first.version, ROWS_PER_SHARD)
     assert lost.is_file()

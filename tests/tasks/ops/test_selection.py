@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from blake3 import blake3
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,20 +18,10 @@ from storage.word_maps import OpenWordMaps, open_word_maps
 from tasks.ops.selection import chosen, read_manifest, sampled, with_vectors
 from tasks.ops.word_mapping import class_map
 from tasks.ops.wordnet_nouns import Noun
+from tests.oracles.shuffle import MASK, shuffled_names, splitmix64
 from tests.storage.word_bundles import published_words
 
-MASK = 2**64 - 1
 IDS = st.integers(0, MASK)
-
-
-def splitmix64(state: int, step: int) -> int:
-    """Return output number `step` (from 1) of splitmix64 started at `state`, as in Vigna's splitmix64.c."""
-    for _ in range(step):
-        state = (state + 0x9E3779B97F4A7C15) & MASK
-    mixed = state
-    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & MASK
-    return mixed ^ (mixed >> 31)
 
 
 def keys(ids: list[int], seed: int = 0) -> list[int]:
@@ -111,8 +100,7 @@ def test_manifest_entries_that_match_nothing_are_counted_and_named():
 
 def test_a_sample_is_the_first_of_the_shuffle_in_the_order_of_the_listing():
     names = [f"cat/{number}.jpg" for number in range(100)]
-    ids = {name: int(blake3(name.encode()).hexdigest()[:16], 16) for name in names}
-    first = sorted(names, key=lambda name: splitmix64(ids[name], 4))[:10]
+    first = shuffled_names(names, seed=3)[:10]
     assert sampled(listing(*names), 10, seed=3)["name"].to_pylist() == [name for name in names if name in first]
 
 
