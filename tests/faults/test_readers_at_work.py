@@ -100,7 +100,7 @@ def build_beside(
     return ends
 
 
-@pytest.mark.parametrize("seconds", [10, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [6, pytest.param(300, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("array_format", ["hdf5", "bcolz"])
 def test_readers_see_whole_versions_whatever_happens_beside_them(
     array_format: str, seconds: int, pictures: Path, tmp_path: Path
