@@ -32,11 +32,6 @@ READING = ("status", "verify")
 KEEPING = ("show", "stage", "gc", "repair")
 """Commands that look at all that is there, and may write: below the roots, or a picture."""
 USES = [pytest.param(READING, id="read"), pytest.param(KEEPING, id="kept", marks=pytest.mark.slow)]
-USES_OF_ROWS = [
-    pytest.param(("verify",), id="read"),
-    pytest.param(("status", *KEEPING), id="kept", marks=pytest.mark.slow),
-]
-"""`status` opens neither arrays nor the table of rows."""
 LONGEST = 20_000
 """Characters that a command may print about a dozen of pictures."""
 MOST_BYTES = 1024**3
@@ -103,19 +98,19 @@ def test_records_that_lie_are_refused_or_harmless(attack: Attack, commands: tupl
     assert_promises_kept(attack, "hdf5", commands, stage, fault="hostile records")
 
 
-@pytest.mark.parametrize("commands", USES_OF_ROWS)
+@pytest.mark.parametrize("commands", USES)
 @pytest.mark.parametrize("attack", list(hdf5_attacks()), ids=named)
 def test_hostile_hdf5_files_are_refused_or_harmless(attack: Attack, commands: tuple[str, ...], stage: Stage):
     assert_promises_kept(attack, "hdf5", commands, stage, fault="hostile HDF5")
 
 
-@pytest.mark.parametrize("commands", USES_OF_ROWS)
+@pytest.mark.parametrize("commands", USES)
 @pytest.mark.parametrize("attack", list(bcolz_attacks()), ids=named)
 def test_hostile_bcolz_folders_are_refused_or_harmless(attack: Attack, commands: tuple[str, ...], stage: Stage):
     assert_promises_kept(attack, "bcolz", commands, stage, fault="hostile bcolz")
 
 
-@pytest.mark.parametrize("commands", USES_OF_ROWS)
+@pytest.mark.parametrize("commands", USES)
 @pytest.mark.parametrize("attack", list(table_attacks()), ids=named)
 def test_hostile_tables_of_rows_are_refused_or_harmless(attack: Attack, commands: tuple[str, ...], stage: Stage):
     assert_promises_kept(attack, "hdf5", commands, stage, fault="hostile Parquet")
