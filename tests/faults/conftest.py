@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,12 @@ def place() -> Iterator[Path]:
     """A folder for sources and roots, in memory where that can be."""
     with trial_place() as folder:
         yield folder
+
+
+@pytest.fixture
+def memory_path(place: Path) -> Path:
+    """A folder of this test's own, in memory where that can be: for what is written and removed many times."""
+    return Path(tempfile.mkdtemp(dir=place))
 
 
 @pytest.fixture(scope="session")

@@ -158,9 +158,9 @@ COMMAND = [sys.executable, "-m", "flows.command_line", "prepare", "--dataset", "
 @pytest.mark.parametrize("count", [10, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("locks", [True, False], ids=["locks", "useless-locks"])
 def test_runs_at_the_same_time_end_in_one_history_of_whole_versions(
-    locks: bool, count: int, sources: dict[int, Path], tmp_path: Path
+    locks: bool, count: int, sources: dict[int, Path], memory_path: Path
 ):
-    tally, ran = run_all(races(sources, tmp_path, count=count, seed=count), locks=locks)
+    tally, ran = run_all(races(sources, memory_path, count=count, seed=count), locks=locks)
     fault = "2–4 runs within 0–500 ms, " + ("locks on" if locks else "locks that lock nothing")
     figures: dict[str, int | float] = {
         "runs": tally.ends.total(),

@@ -141,24 +141,26 @@ def require_held(trials: list[Trial], folder: Path, *, fault: str) -> None:
 
 
 @pytest.mark.parametrize("stops", [DECISIONS, pytest.param(STOPS, marks=pytest.mark.slow)], ids=["decisions", "all"])
-def test_a_run_stopped_right_before_a_call_cannot_publish_over_a_newer_version(stops: tuple[str, ...], tmp_path: Path):
-    require_held(trials_at_calls(stops), tmp_path, fault="holder stopped before a system call")
+def test_a_run_stopped_right_before_a_call_cannot_publish_over_a_newer_version(
+    stops: tuple[str, ...], memory_path: Path
+):
+    require_held(trials_at_calls(stops), memory_path, fault="holder stopped before a system call")
 
 
 @pytest.mark.parametrize("count", [2, pytest.param(50, marks=pytest.mark.slow)])
-def test_a_run_stopped_at_random_cannot_publish_over_a_newer_version(count: int, tmp_path: Path):
-    require_held(trials_at_random(count), tmp_path, fault="holder stopped at a random time")
+def test_a_run_stopped_at_random_cannot_publish_over_a_newer_version(count: int, memory_path: Path):
+    require_held(trials_at_random(count), memory_path, fault="holder stopped at a random time")
 
 
 @pytest.mark.parametrize("stops", [STOPS[::8], pytest.param(STOPS, marks=pytest.mark.slow)], ids=["some", "all"])
 def test_while_a_run_is_stopped_others_are_told_so_and_once_it_is_killed_they_go_on(
-    stops: tuple[str, ...], tmp_path: Path
+    stops: tuple[str, ...], memory_path: Path
 ):
     broken = list[str]()
     with Racers(preloaded("stop_before")) as racers:
         for number, stop_before in enumerate(stops):
             try:
-                run_locked_out(racers, stop_before, tmp_path / str(number))
+                run_locked_out(racers, stop_before, memory_path / str(number))
             except AssertionError as error:
                 broken.append(f"{stop_before}: {error}")
     record(7, fault="holder stopped, then killed; locks on", injected=len(stops), held=len(stops) - len(broken))
