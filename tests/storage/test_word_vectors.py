@@ -126,15 +126,17 @@ def test_files_of_different_words_do_not_go_together(tmp_path: Path):
         path.write_bytes(kept)
 
 
+# Each fifth bit is each place in a byte in turn.
+@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", [WORDS, ENDS, EXACT, LOWER])
-def test_a_flipped_bit_anywhere_in_the_index_gives_the_right_answer_or_none(name: str, tmp_path: Path):
+def test_a_flipped_bit_anywhere_in_the_index_gives_the_right_answer_or_none(name: str, step: int, tmp_path: Path):
     stored(tmp_path / "words", SOME)
     right = answers(tmp_path / "words")
     assert None not in right[: len(SOME)]
     path = tmp_path / "words" / name
     sound = path.read_bytes()
     spoilt = 0
-    for bit in range(8 * len(sound)):
+    for bit in range(0, 8 * len(sound), step):
         content = bytearray(sound)
         content[bit // 8] ^= 1 << bit % 8
         path.write_bytes(content)
