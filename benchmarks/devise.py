@@ -84,7 +84,7 @@ def head(commands: Commands, split: int, loss: str) -> tuple[dict[str, float], f
     told, seconds = commands.on_roots(
         "train", "devise", "--name", name, "--config", file, "dataset=demo", *start, *LOSSES[loss]
     )
-    return told["metrics"], seconds
+    return told["held_out"]["metrics"], seconds
 
 
 def figures_row(title: str, found: dict[str, float], name: str) -> tuple[object, ...]:

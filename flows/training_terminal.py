@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SHOWN_METRICS = 6
 
 
+SHOWN_FIGURES = 12
+
+
 def print_trained(outcome: TrainOutcome, *, as_json: bool) -> None:
     """Tell which version the model is, its figures on held-out rows, and whether it is used."""
     version, held_out = outcome.version, outcome.result.held_out
@@ -42,8 +45,11 @@ def print_trained(outcome: TrainOutcome, *, as_json: bool) -> None:
         say("  (--new-run trains anew)")
     else:
         say(f"{outcome.model}: registered version {version.number} after {outcome.result.steps:,} steps")
-    for name, value in (held_out.metrics if held_out else {}).items():
+    metrics = held_out.metrics if held_out else {}
+    for name, value in list(metrics.items())[:SHOWN_FIGURES]:
         say(f"  {name:<24} {figure_text(value)}" + "  (decides)" * (name == outcome.decision.metric))
+    if len(metrics) > SHOWN_FIGURES:
+        say(f"  and {len(metrics) - SHOWN_FIGURES} more figures on the card")
     say(f"  {promotion_text(outcome.decision)}")
     if outcome.run:
         say(f"  run   {outcome.run}")
