@@ -8,7 +8,6 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows.build_word_maps import is_whole
 from flows.feature_job import FeatureJob
 from flows.run_log import run_log
 from storage.bundles import Bundle
@@ -44,7 +43,7 @@ def extract_features(job: FeatureJob) -> FeatureOutcome:
     folder = create_dataset(job.slow, job.features, kind=FEATURES)
     with run_log(folder, "features"), named_disk_errors(folder.path, doing=f"{job.features} was computed"):
         current = current_features(folder)
-        if current and current.request == request and is_whole(folder, current):
+        if current and current.request == request and is_whole_bundle(folder, current):
             logger.info("nothing to do, version %d holds these vectors", current.number)
             return outcome_of(job, folder, "unchanged", current, 0)
         line = compute_features(job.order(source.number, origin.text if job.model else None))

@@ -15,6 +15,7 @@ import torch
 
 from tests.training.word_space_classes import SIDE, UNSEEN, picture, published_word_space, vectors
 from training.__main__ import main
+from training.batches import RandomBatches
 from training.configuration import Configuration, resolved
 from training.devise import Config, evaluate, image_encoder, make_run
 from training.distributed import World
@@ -79,6 +80,7 @@ def test_rows_of_unseen_classes_are_never_learnt_from(slow: Path, run: Path):
     with ExitStack() as resources:
         made = make_run(settings(run), world=World(), seed=0, resources=resources)
         reader = made.train(made.phases[0])
+        assert isinstance(reader, RandomBatches)
         learnt = [batch["targets"] for batch in reader.of_epoch(0)]
     # Six seen classes have the targets 0 to 5; an unseen one would be -1.
     assert set(torch.cat(learnt).tolist()) == set(range(6))
