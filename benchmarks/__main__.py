@@ -8,7 +8,7 @@ import sys
 
 from benchmarks.provenance import ROOT
 
-SIZED = ("prepare", "writing", "fast", "reading", "scaling", "simd", "words", "batches", "pairs", "devise")
+SIZED = ("prepare", "writing", "fast", "reading", "scaling", "simd", "words", "batches", "pairs", "devise", "search")
 """Those that have a quick form; the others take the time that they take."""
 NAMES = (*SIZED, "verify", "fidelity", "damage")
 

@@ -10,7 +10,7 @@ from prefect import flow
 
 from flows.feature_job import FeatureJob
 from flows.run_log import run_log
-from storage.bundles import Bundle
+from storage.bundles import Bundle, is_whole_bundle
 from storage.datasets import create_dataset
 from storage.errors import named_disk_errors
 from storage.features import FEATURES, FeatureFacts, current_features, open_features, read_features
