@@ -9,7 +9,7 @@ import typer
 
 from flows.lines import as_text, say
 from flows.terminal import print_table
-from tasks.ops.search_lines import question_lines, searched_line, short_gloss
+from tasks.ops.search_lines import found_lines, question_lines, searched_line, short_gloss
 from tasks.ops.search_results import NounHit, SearchResult
 
 BAR = 12
@@ -22,9 +22,9 @@ def print_result(result: SearchResult, sheet: Path | None, *, as_json: bool) -> 
         facts = {"question": result.title, "sheet": sheet, **msgspec.to_builtins(result)}
         typer.echo(as_text(facts))
         return
-    for line in question_lines(result):
+    for line in (*question_lines(result), *found_lines(result)):
         say(line)
-    if result.nouns:
+    if result.photo:
         print_nouns(result.nouns, result.photo)
     rows = [
         (bar(hit.cosine), f"{hit.cosine:.2f}", hit.label.replace("_", " "), hit.role or "-", str(hit.row), hit.path)

@@ -21,10 +21,12 @@ from tasks.ops.exact_search import nearest_rows
 from tasks.ops.noun_queries import QuestionReader, Taken
 from tasks.ops.picture_nouns import nearest_nouns
 from tasks.ops.search_model import SearchModel, search_model
-from tasks.ops.search_results import ClassAsked, Hit, Searched, SearchResult
+from tasks.ops.search_results import ClassAsked, Hit, NounHit, Searched, SearchResult
 from tasks.ops.search_roles import class_roles
 
 Among = Literal["nouns", "classes"]
+NEAR_CLASSES = 5
+"""So many classes near the words are told of: what a noun that is no class of the rows will probably find."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class ImageSearch:
         question = reader.question(phrases)
         hits = self._hits(question.vector, count)
         asked = self._asked(question.taken, hits)
-        return SearchResult(self._searched, question.taken, question.passed_over, "", (), asked, hits)
+        near = self._nouns(question.vector, "classes", NEAR_CLASSES)
+        return SearchResult(self._searched, question.taken, question.passed_over, "", near, asked, hits)
 
     def by_picture(
         self, name: str, vector: NDArray[np.float32], *, count: int, nouns: int, among: Among
@@ -61,11 +64,7 @@ class ImageSearch:
 
         `vector` is what the model makes of it, `(d,)` float32 of length 1.
         """
-        known, classes = self.maps.nouns, frozenset(self.rows.classes)
-        rows = np.flatnonzero(known.has_vector)
-        if among == "classes":
-            rows = rows[[known.names[row] in classes for row in rows.tolist()]]
-        found = nearest_nouns(vector, known, rows, classes, count=nouns)
+        found = self._nouns(vector, among, nouns)
         return SearchResult(self._searched, (), (), name, found, (), self._hits(vector, count))
 
     @property
@@ -80,6 +79,13 @@ class ImageSearch:
             index=self.index,
             index_version=self.features.version.number,
         )
+
+    def _nouns(self, vector: NDArray[np.float32], among: Among, count: int) -> tuple[NounHit, ...]:
+        known, classes = self.maps.nouns, frozenset(self.rows.classes)
+        rows = np.flatnonzero(known.has_vector)
+        if among == "classes":
+            rows = rows[[known.names[row] in classes for row in rows.tolist()]]
+        return nearest_nouns(vector, known, rows, classes, count=count)
 
     def _hits(self, vector: NDArray[np.float32], count: int) -> tuple[Hit, ...]:
         blocks = (block for _, block in self.features.blocks())

@@ -25,6 +25,9 @@ _PLURALS = (
 )
 """Ending → that of the singular: the rules of detachment for nouns in WordNet's own manual, morphy(7WN)."""
 
+VISIBLE = frozenset({"animal", "artifact", "body", "food", "object", "person", "phenomenon", "plant", "substance"})
+"""The branches of WordNet whose nouns a picture can show."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sense:
@@ -51,7 +54,7 @@ class NounLexicon:
         """Return the nouns that `word` names, the most usual first; `_` stands for spaces, and case does not count.
 
         Word maps do not tell how often a noun is meant by a name. Most usual is the one that is spelled just so, then
-        the one of which it is the first name, then a preferred one, then the first of the map.
+        the one of which it is the first name, then a preferred one, one that can be seen, the first of the map.
         """
         if is_wnid(word):
             row = self._nouns.rows.get(word)
@@ -59,7 +62,7 @@ class NounLexicon:
         places = np.flatnonzero(pc.equal(self._lowered, word.lower()).to_numpy(zero_copy_only=False))
         rows = np.searchsorted(self._starts, places, side="right") - 1
         order = sorted(
-            (self._lemmas[place].as_py() != word, place - self._starts[row], not self._is_preferred(row), row)
+            (self._lemmas[place].as_py() != word, place - self._starts[row], *self._demerits(row), row)
             for place, row in zip(places.tolist(), rows.tolist(), strict=True)
             if self._nouns.has_vector[row]
         )
@@ -70,8 +73,8 @@ class NounLexicon:
         counts = np.diff(self._starts)
         return list(dict.fromkeys(self._lemmas.filter(pa.array(np.repeat(self._nouns.has_vector, counts))).to_pylist()))
 
-    def _is_preferred(self, row: int) -> bool:
-        return self._nouns.names[row] in self._preferred
+    def _demerits(self, row: int) -> tuple[bool, bool]:
+        return self._nouns.names[row] not in self._preferred, self._nouns.table["branch"][row].as_py() not in VISIBLE
 
     def _sense(self, row: int) -> Sense:
         lemmas, gloss = (self._nouns.table[column][row].as_py() for column in ("lemmas", "gloss"))

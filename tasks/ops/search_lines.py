@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tasks.ops.noun_lexicon import Sense
 from tasks.ops.noun_queries import Taken
-from tasks.ops.search_results import ClassAsked, Searched, SearchResult
+from tasks.ops.search_results import ClassAsked, NounHit, Searched, SearchResult
 
 GLOSS = 90
 """Letters of a gloss that a line has room for."""
@@ -15,11 +15,20 @@ SHOWN_OTHERS = 3
 
 
 def question_lines(result: SearchResult) -> list[str]:
-    """Return what each word was taken for, a line each, and how much of the classes asked for was found."""
-    lines = [line for one in result.taken for line in _taken_lines(one)]
-    if result.passed_over:
-        lines.append(f"passed over: {', '.join(result.passed_over)}")
-    return [*lines, *(_class_line(asked, len(result.hits)) for asked in result.asked)]
+    """Return what each word was taken for and what else it may mean, a line each, and what was passed over."""
+    lines = [line for one in result.taken for line in (_taken_line(one), *_other_lines(one))]
+    return [*lines, f"passed over: {', '.join(result.passed_over)}"] if result.passed_over else lines
+
+
+def short_question_lines(result: SearchResult) -> list[str]:
+    """Return what each word was taken for, a line each."""
+    return [_taken_line(one) for one in result.taken]
+
+
+def found_lines(result: SearchResult) -> list[str]:
+    """Return which classes are near the words, and how much of those that were asked for was found."""
+    near = [f"nearest classes: {', '.join(map(_near, result.nouns))}"] if result.taken and result.nouns else []
+    return near + [_class_line(asked, len(result.hits)) for asked in result.asked]
 
 
 def searched_line(searched: Searched) -> str:
@@ -36,21 +45,26 @@ def short_gloss(gloss: str) -> str:
     return definition if len(definition) <= GLOSS else f"{definition[: GLOSS - 1]}…"
 
 
-def _taken_lines(taken: Taken) -> list[str]:
+def _taken_line(taken: Taken) -> str:
     asked = taken.asked.replace("_", " ")
     if taken.sense is None:
-        return [f"{asked}: no noun, but a word that has a vector"]
+        return f"{asked}: no noun, but a word that has a vector"
     shared = f" (and {taken.shared} more with its vector)" if taken.shared else ""
-    line = f"{asked}: {_named(taken.sense)}, {short_gloss(taken.sense.gloss)}{shared}"
-    if not taken.others:
-        return [line]
+    return f"{asked}: {_named(taken.sense)}, {short_gloss(taken.sense.gloss)}{shared}"
+
+
+def _other_lines(taken: Taken) -> list[str]:
     more = len(taken.others) - SHOWN_OTHERS
     listed = ", ".join(map(_named, taken.others[:SHOWN_OTHERS])) + (f" and {more} more" if more > 0 else "")
-    return [line, f"  may also mean {listed}: search for one by its wnid"]
+    return [f"  may also mean {listed}: search for one by its wnid"] if taken.others else []
 
 
 def _named(sense: Sense) -> str:
     return f"{sense.label.replace('_', ' ')} {sense.wnid}"
+
+
+def _near(noun: NounHit) -> str:
+    return f"{noun.label.replace('_', ' ')} {noun.cosine:.2f}"
 
 
 def _class_line(asked: ClassAsked, found: int) -> str:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from storage.durable import partial_name
 from tasks.ops.image_search import ImageSearch
-from tasks.ops.search_lines import question_lines, searched_line
-from tasks.ops.search_results import SearchResult
+from tasks.ops.search_lines import found_lines, searched_line, short_question_lines
+from tasks.ops.search_results import NounHit, SearchResult
 from tasks.ops.search_sheet import THUMBNAIL, search_sheet
 
 SHOWN_NOUNS = 6
@@ -24,8 +24,8 @@ def draw_result(
     # The smallest that need not be enlarged, else the largest.
     side = min((side for side in sides if side >= THUMBNAIL), default=max(sides))
     images = search.rows.rows(side)[np.array([hit.row for hit in result.hits], np.int64)]
-    nouns = [f"{noun.cosine:.2f}  {noun.label.replace('_', ' ')}" for noun in result.nouns[:SHOWN_NOUNS]]
-    lines = [*question_lines(result), *nouns, searched_line(result.searched)]
+    nouns = [] if photo is None else [_noun_line(noun) for noun in result.nouns[:SHOWN_NOUNS]]
+    lines = [*short_question_lines(result), *found_lines(result), *nouns, searched_line(result.searched)]
     sheet = search_sheet(list(images), result.hits, title=result.title, lines=lines, photo=photo)
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_name(output)
@@ -34,3 +34,7 @@ def draw_result(
         partial.replace(output)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _noun_line(noun: NounHit) -> str:
+    return f"{noun.cosine:.2f}  {noun.label.replace('_', ' ')}"

@@ -24,7 +24,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class NounHit:
-    """A noun near a picture, and whether it is a class of the dataset."""
+    """A noun near what was asked for, and whether it is a class of the dataset."""
 
     wnid: str
     label: str
@@ -60,7 +60,11 @@ class Searched:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The answer to one question: `taken` and `passed_over` are of words; `photo` and `nouns` are of a picture."""
+    """The answer to one question.
+
+    `taken`, `passed_over` and `asked` are of words, and `nouns` are then the classes near them; of a picture, called
+    `photo`, they are the nouns near it.
+    """
 
     searched: Searched
     taken: tuple[Taken, ...]

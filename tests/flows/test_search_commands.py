@@ -52,8 +52,10 @@ def test_what_a_word_finds_is_a_table_with_what_it_was_taken_for(searchable: Sea
     assert (result.exit_code, result.stderr) == (0, "")
     told = [line.rstrip() for line in result.stdout.splitlines()]
     assert told[0] == "dogs: dog n00000020, a thing"
-    assert told[1] == f"{EACH} of these 6 are of the class dog, unseen by the model, which has {EACH} rows"
-    assert told[2] == "12 rows of photos, version 1, by devise@1"
+    near = searchable.noun_units[1] @ searchable.noun_units[2]
+    assert told[1] == f"nearest classes: dog 1.00, cat {near:.2f}"
+    assert told[2] == f"{EACH} of these 6 are of the class dog, unseen by the model, which has {EACH} rows"
+    assert told[3] == "12 rows of photos, version 1, by devise@1"
     lines = [line for line in told if ".png" in line and "│" in line]
     assert len(lines) == 6
     assert all("█" in line and "dog" in line and "unseen" in line and f"{DOG}/" in line for line in lines[:EACH])

@@ -68,6 +68,16 @@ def test_of_equally_usual_nouns_a_class_of_the_dataset_comes_first(tmp_path: Pat
     ]
 
 
+def test_of_equally_usual_nouns_one_that_a_picture_can_show_comes_first(tmp_path: Path):
+    nouns = animal_map()
+    column = nouns.table.column_names.index("branch")
+    branches = ["event" if name == "n00000001" else "animal" for name in nouns.names]
+    table = nouns.table.set_column(column, nouns.table.schema.field(column), [branches])
+    reader = QuestionReader(type(nouns)(nouns.vectors, table), animal_words(tmp_path / "words"))
+    (crane,) = reader.question(["crane"]).taken
+    assert (crane.sense and crane.sense.wnid, crane.shared) == ("n00000002", 1)
+
+
 def test_a_phrase_that_is_no_noun_falls_into_as_few_parts_as_it_can_and_small_words_are_passed_over(
     reader: QuestionReader,
 ):
