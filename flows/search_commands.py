@@ -28,6 +28,7 @@ def search(
     classes_only: Annotated[bool, typer.Option("--classes-only", help="With --image, name classes only")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="PNG file for the pictures found")] = None,
     word_maps: Annotated[str | None, typer.Option("--words", help="Other word maps than the model learnt")] = None,
+    no_index: Annotated[bool, typer.Option("--no-index", help="Search the index that is there, make none")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
     slow: Slow = None,
     fast: Fast = None,
@@ -50,6 +51,7 @@ def search(
             nouns=nouns,
             among="classes" if classes_only else "nouns",
             sheet=output,
+            makes_index=not no_index,
             device=device,
         )
         print_result(answered(order), output, as_json=as_json)

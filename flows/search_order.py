@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.search_index import index_at_hand
+from flows.search_index import index_at_hand, made_index, require_answerable
 from storage.tiers import Tiers
 from tasks.ops.image_search import Among, ImageSearch, open_search
 from tasks.ops.query_picture import query_square
-from tasks.ops.search_index import find_index, wanted_index
-from tasks.ops.search_model import search_model
+from tasks.ops.search_index import IndexWanted, find_index, wanted_index
+from tasks.ops.search_model import SearchModel, search_model
 from tasks.ops.search_picture import draw_result
 from tasks.ops.search_results import SearchResult
 
@@ -35,6 +35,7 @@ class SearchOrder:
     nouns: int
     among: Among
     sheet: Path | None
+    makes_index: bool
     device: str
 
     def __post_init__(self) -> None:
@@ -48,10 +49,10 @@ class SearchOrder:
 
 
 def answered(order: SearchOrder) -> SearchResult:
-    """Answer a question; an index that is out of date is searched with a warning."""
+    """Answer a question; an index that is missing or out of date is made first, if it may be."""
     model = search_model(order.tiers, order.model)
     wanted = wanted_index(order.tiers, model, order.dataset or model.dataset)
-    number = index_at_hand(wanted, find_index(order.tiers, wanted))
+    number = _index(order, model, wanted)
     with open_search(order.tiers, wanted.name, number=number, words=order.words) as search:
         if order.image is None:
             result, photo = search.by_words(order.phrases, count=order.count), None
@@ -60,6 +61,16 @@ def answered(order: SearchOrder) -> SearchResult:
         if order.sheet is not None:
             draw_result(search, result, order.sheet, photo=photo)
     return result
+
+
+def _index(order: SearchOrder, model: SearchModel, wanted: IndexWanted) -> int:
+    """Return the version of the index to go through."""
+    found = find_index(order.tiers, wanted)
+    if found.fitting is not None or not order.makes_index:
+        return index_at_hand(wanted, found)
+    # Nobody wants to wait for minutes, and be told then that a word is misspelt.
+    require_answerable(order.tiers, model, wanted.dataset, phrases=order.phrases, image=order.image, words=order.words)
+    return made_index(order.tiers, wanted, found, device=order.device)
 
 
 def _by_picture(order: SearchOrder, search: ImageSearch, image: Path) -> tuple[SearchResult, NDArray[np.uint8]]:

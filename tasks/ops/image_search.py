@@ -25,6 +25,8 @@ from tasks.ops.search_results import ClassAsked, Hit, NounHit, Searched, SearchR
 from tasks.ops.search_roles import class_roles
 
 Among = Literal["nouns", "classes"]
+LOOKED_AT, LENGTH_TOLERANCE = 256, 0.01
+"""Vectors of an index whose length is looked at, and how far it may be from 1: bf16 keeps three digits."""
 NEAR_CLASSES = 5
 """So many classes near the words are told of: what a noun that is no class of the rows will probably find."""
 
@@ -134,8 +136,23 @@ def open_search(tiers: Tiers, index: str, *, number: int, words: str | None = No
                     f"{index} has vectors of {features.dimensions} numbers, and the words have "
                     f"{maps.nouns.vectors.shape[1]}: they are not those that {model.reference} learnt"
                 )
+            require_unit_vectors(index, features)
             labels = class_labels(maps, source.dataset, rows.classes)
             yield ImageSearch(index, features, rows, maps, model, labels, class_roles(tiers, model))
+
+
+def require_unit_vectors(index: str, features: OpenFeatures) -> None:
+    """Check the first vectors of an index, whose products are no cosines unless all have length 1.
+
+    Raises:
+        ValueError: one has another length.
+    """
+    lengths = np.linalg.norm(features.read(np.arange(min(LOOKED_AT, len(features)))), axis=1)
+    if np.abs(lengths - 1).max(initial=0) > LENGTH_TOLERANCE:
+        raise ValueError(
+            f"{index} has vectors of lengths from {lengths.min():.3g} to {lengths.max():.3g}, not 1: "
+            f"{features.encoder} puts pictures elsewhere than into word space; search needs a model of devise"
+        )
 
 
 def open_learnt_words(tiers: Tiers, model: SearchModel, other: str | None = None) -> OpenWordMaps:

@@ -173,10 +173,10 @@ def test_searching_by_words_starts_neither_torch_nor_prefect(searchable: Searcha
     assert (tmp_path / "s.png").exists()
 
 
-def test_the_index_of_an_older_model_is_searched_with_a_warning_and_by_that_model(tmp_path: Path):
+def test_where_none_may_be_made_the_index_of_an_older_model_is_searched_with_a_warning(tmp_path: Path):
     searchable = published_searchable(tmp_path)
     register_model(searchable, settings=f"size = {SIZE}\n")
-    result = ended(searchable, "dog", "--count", 2, "--json")
+    result = ended(searchable, "dog", "--count", 2, "--json", "--no-index")
     assert result.exit_code == 0
     assert json.loads(result.stdout)["searched"]["model_version"] == 1
     (line,) = result.stderr.splitlines()
@@ -184,9 +184,34 @@ def test_the_index_of_an_older_model_is_searched_with_a_warning_and_by_that_mode
     assert "imagemill features photos --model devise@2" in line
 
 
-def test_without_an_index_it_is_told_how_to_make_one(tmp_path: Path):
+def test_where_none_may_be_made_it_is_told_how_to_make_one(tmp_path: Path):
     searchable = published_searchable(tmp_path)
     remove(searchable.tiers.authority(INDEX).path)
-    result = ended(searchable, "dog")
+    result = ended(searchable, "dog", "--no-index")
     assert result.exit_code == 2
     assert "photos has no index by devise@1 yet. Make it: imagemill features photos --model devise@1" in result.stderr
+
+
+def test_a_missing_index_is_made_and_found_the_next_time(prefect_api: str, tmp_path: Path):
+    searchable = published_searchable(tmp_path)
+    expected = json.loads(ended(searchable, "dog", "--json").stdout)["hits"]
+    remove(searchable.tiers.authority(INDEX).path)
+    made = ended(searchable, "dog", "--json", "--device", "cpu")
+    assert made.exit_code == 0
+    assert "photos has no index by devise@1 yet; it is made first" in made.stderr
+    hits = json.loads(made.stdout.splitlines()[-1])["hits"]
+    assert [hit["row"] for hit in hits] == [hit["row"] for hit in expected]
+    assert [hit["cosine"] for hit in hits] == pytest.approx([hit["cosine"] for hit in expected], abs=1e-5)
+    again = ended(searchable, "cat")
+    assert (again.exit_code, again.stderr) == (0, "")
+
+
+def test_a_misspelt_word_and_a_damaged_picture_are_told_before_an_index_is_made(tmp_path: Path):
+    searchable = published_searchable(tmp_path)
+    remove(searchable.tiers.authority(INDEX).path)
+    (tmp_path / "text.png").write_text("no picture")
+    for arguments, said in ((["dgo"], "perhaps you meant: dog"), (["--image", tmp_path / "text.png"], "no picture")):
+        result = ended(searchable, *arguments)
+        assert result.exit_code == 2
+        assert said in result.stderr
+        assert "it is made first" not in result.stderr

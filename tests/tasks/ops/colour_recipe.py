@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class ColourEncoder:
     dimensions: int
 
     def __call__(self, images: Tensor) -> Tensor:
-        return (images.float().mean(dim=(2, 3)) / 255 - 0.5) @ self.matrix
+        return normalize((images.float().mean(dim=(2, 3)) / 255 - 0.5) @ self.matrix, dim=1)
 
 
 def make_run(config: Config, **parts: object) -> None:

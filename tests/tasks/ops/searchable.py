@@ -113,13 +113,13 @@ def register_model(searchable: Searchable, *, settings: str = "", words_version:
     return version
 
 
-def publish_index(searchable: Searchable, *, encoder: str = "devise@1", shift: int = 0) -> Bundle:
+def publish_index(searchable: Searchable, *, encoder: str = "devise@1", shift: int = 0, length: float = 1) -> Bundle:
     """Publish what the model makes of all rows as the next version of the index; `shift` moves each to a later row."""
     folder = create_dataset(searchable.tiers.slow, INDEX, kind="features")
     with open_version(searchable.tiers, "photos") as opened:
         version = opened.version
     rows = tuple(shard.rows for shard in version.shards)
-    vectors = np.roll(searchable.vectors_of(searchable.pictures), shift, axis=0).astype(np.float32)
+    vectors = np.roll(searchable.vectors_of(searchable.pictures), shift, axis=0).astype(np.float32) * np.float32(length)
     facts = {
         "source": {"dataset": "photos", "number": version.number, "identity": version.identity},
         "encoder": encoder,

@@ -169,3 +169,11 @@ def test_the_words_that_a_model_learnt_are_searched_with_and_not_newer_ones(tmp_
         assert [hit.row for hit in found] == [row for _, row in before]
     with open_search(searchable.tiers, INDEX, number=1, words="words") as opened:
         assert opened.maps.version.number == 2
+
+
+def test_an_index_of_vectors_that_are_not_of_word_space_is_refused(tmp_path: Path):
+    searchable = published_searchable(tmp_path)
+    publish_index(searchable, length=1.5)
+    said = r"features-photos-devise has vectors of lengths from 1.5 to 1.5, not 1: devise@1 puts pictures elsewhere"
+    with pytest.raises(ValueError, match=said), open_search(searchable.tiers, INDEX, number=2):
+        pass
