@@ -13,7 +13,7 @@ from storage.errors import DatasetError
 from storage.features import OpenFeatures, open_features
 from storage.word_maps import WordMap, open_word_maps
 from tasks.ops.demo_classes import demo_classes
-from tasks.ops.word_queries import centred, unit_vectors
+from tasks.ops.word_space import in_word_space, noun_centre
 from tasks.ops.wordnet_hops import HopGraph, hop_graph
 from training.class_rows import TARGETS, ClassRows, open_class_rows
 from training.devise_config import Config, tiers_of
@@ -83,9 +83,7 @@ def open_word_space(config: Config, resources: ExitStack, *, words_of: Config | 
             f"the class splits {config.splits_name} and the word maps {words.words} are of different nouns",
             remedy=f"run: imagemill splits {config.dataset} --words {words.words}",
         )
-    vectors = unit_vectors(centred(np.asarray(nouns.vectors)))
-    vectors[~nouns.has_vector] = 0
-    return WordSpace(rows, nouns, vectors)
+    return WordSpace(rows, nouns, in_word_space(np.asarray(nouns.vectors), noun_centre(nouns)))
 
 
 def open_hops(config: Config, resources: ExitStack) -> HopGraph:
