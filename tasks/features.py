@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from types import TracebackType
 from typing import cast
 from uuid import UUID
 
@@ -18,7 +20,7 @@ from storage.reading import open_version
 from storage.tiers import Tiers
 from tasks.ops.feature_process import FeatureLine, FeatureOrder, computed
 from tasks.ops.feature_requests import EncoderChoice, EncoderOrigin, model_origin, network_origin
-from tasks.progress import StepProgress, artifact_key
+from tasks.progress import ARTIFACT_SECONDS, StepProgress, artifact_key
 from tasks.training import is_preempted
 
 logger = logging.getLogger(__name__)
@@ -45,20 +47,46 @@ def identify_encoder(tiers: Tiers, choice: EncoderChoice) -> EncoderOrigin:
 @task(name="compute-features", cache_policy=NO_CACHE, retry_condition_fn=is_preempted, retries=5, retry_delay_seconds=2)
 def compute_features(order: FeatureOrder) -> FeatureLine:
     """Have the vectors computed that are missing, and all published; after a preemption it goes on."""
-    key = f"{artifact_key(order.name)}-progress"
-    # The types of Prefect's dual functions promise a coroutine too; called from synchronous code it is none.
-    artifact = cast("UUID", create_progress_artifact(0.0, key=key, description=f"{order.name}: rows with a vector"))
-    with StepProgress(order.name) as progress:
-
-        def show(line: FeatureLine) -> None:
-            if line.rows is not None and line.of:
-                progress.show(f"{line.rows:,} of {line.of:,} rows", line.rows / line.of)
-
-        progress.show("opening the model", 0.0)
-        found = computed(order, on_line=show)
-    update_progress_artifact(artifact, progress=100.0)
+    with FeatureProgress(order.name) as progress:
+        found = computed(order, on_line=progress.show)
     logger.info("version %s, %d shards computed", found.version, found.computed)
     return found
+
+
+class FeatureProgress:
+    """How far the rows are: a bar for the person at the terminal, an artifact for Prefect's pages, throttled."""
+
+    def __init__(self, name: str) -> None:
+        self._step = StepProgress(name)
+        # The types of Prefect's dual functions promise a coroutine too; called from synchronous code it is none.
+        self._artifact = cast(
+            "UUID",
+            create_progress_artifact(
+                0.0, key=f"{artifact_key(name)}-progress", description=f"{name}: rows that have a vector"
+            ),
+        )
+        self._artifact_at = time.monotonic()
+
+    def __enter__(self) -> FeatureProgress:
+        self._step.__enter__()
+        self._step.show("opening the encoder", 0.0)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._step.__exit__(kind, error, trace)
+        if error is None:
+            update_progress_artifact(self._artifact, progress=100.0)
+
+    def show(self, line: FeatureLine) -> None:
+        """Take in what the process told last."""
+        if line.rows is None or not line.of:
+            return
+        self._step.show("computing vectors", line.rows / line.of)
+        if time.monotonic() - self._artifact_at >= ARTIFACT_SECONDS:
+            self._artifact_at = time.monotonic()
+            update_progress_artifact(self._artifact, progress=100.0 * line.rows / line.of)
 
 
 @task(name="report-features", cache_policy=NO_CACHE)

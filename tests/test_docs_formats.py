@@ -26,6 +26,7 @@ from storage.bundles import Bundle, BundleFile, FileReceipt
 from storage.class_splits import HYPERNYM_SCHEMA, SPLIT_SCHEMA, SPLITS
 from storage.datasets import DatasetMark, create_dataset
 from storage.errors import DamagedDataset, UnreadableRecord
+from storage.features import FeatureFacts
 from storage.layout import DatasetFolder
 from storage.lineage import Lineage
 from storage.objects import store_object
@@ -46,6 +47,7 @@ from storage.receipts import Receipt, ShardArray, StoredObject
 from storage.records import read_record
 from storage.refused import Refused
 from storage.row_tables import ROWS_SCHEMA
+from storage.tiers import Tiers
 from storage.versions import Version, VersionShard
 from storage.word_maps import MAP_SCHEMA, WORDS
 from storage.word_vectors import create_word_vectors, open_word_vectors
@@ -59,6 +61,7 @@ from tasks.ops.words_report import WordMaps
 from tests.faults.bare_pairs import BarePairs, make
 from tests.oracles.conversions import largest_difference
 from tests.oracles.published_rows import expected_square
+from tests.storage.feature_bundles import published_features
 
 PAGE = (Path(__file__).parents[1] / "docs" / "formats.md").read_text(encoding="utf-8")
 SNIPPETS = dict(re.findall(r"<!-- run: (\w+) -->\n```python\n(.*?)```", PAGE, re.DOTALL))
@@ -409,6 +412,18 @@ def test_the_snippet_for_splits_chooses_the_same_classes_and_finds_the_nouns_nea
     assert read["unseen"] == read["chosen"] == sorted(choices[0].unseen)
     assert len(read["unseen"]) == 2
     assert read["near"] == sorted({names[0], *choices[0].unseen})
+
+
+def test_the_snippet_for_features_reads_all_vectors_in_the_order_of_rows(tmp_path: Path):
+    published = published_features(Tiers(tmp_path, tmp_path))
+    read = ran("features", tmp_path)
+    np.testing.assert_array_equal(read["vectors"], published.vectors)
+    assert list(read["made_of"]) == [field.name for field in fields(FeatureFacts)]
+
+
+def test_the_page_names_every_key_of_features():
+    (keys,) = ([row[0].strip("`") for row in rows] for _, title, rows in tables_of_page() if "features.json" in title)
+    assert keys == [field.name for field in fields(FeatureFacts)]
 
 
 def test_the_page_names_every_key_of_a_lineage():
