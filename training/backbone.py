@@ -66,11 +66,11 @@ def evaluate(model: Config, weights: Path, *, rows: Config, device: torch.device
 
 def pinned(config: Config) -> Config:
     """Return the settings with the numbers of the versions that are current now, unless they have them."""
-    if config.version is not None and (config.splits is None or config.split_version is not None):
+    if config.version is not None and (config.splits is None or config.splits_version is not None):
         return config
     with ExitStack() as resources:
         numbers = {origin.role: origin.version for origin in _opened(config, resources).origins}
-    return replace(config, version=numbers["rows"], split_version=numbers.get("class split"))
+    return replace(config, version=numbers["rows"], splits_version=numbers.get("class split"))
 
 
 def origins(config: Config) -> list[Origin]:
@@ -126,7 +126,7 @@ def _opened(config: Config, resources: ExitStack) -> ClassRows:
         config.dataset,
         number=config.version,
         splits=config.splits,
-        splits_number=config.split_version,
+        splits_number=config.splits_version,
         seed=config.split,
         resources=resources,
     )

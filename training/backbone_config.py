@@ -45,7 +45,7 @@ class Config:
     version: int | None = None
     size: int = 64
     splits: str | None = None
-    split_version: int | None = None
+    splits_version: int | None = None
     split: int = 0
     test_rows: int = 5000
 
