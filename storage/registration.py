@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
-from storage.bundles import Bundle, BundleFile, Facts, bundle_identity, current_bundle
+from storage.bundle_publication import BundleContent, drafted, stored_text
+from storage.bundles import Bundle, BundleFile, Facts, current_bundle
 from storage.durable import remove
 from storage.errors import VersionConflict
 from storage.layout import DatasetFolder
@@ -39,21 +39,11 @@ def register(
     Raises:
         VersionConflict: others registered versions of this model all the time.
     """
-    files = _stored_files(folder, run, scratch)
+    content = BundleContent(MODELS, request, made_of, _stored_files(folder, run, scratch))
     for attempt in range(ATTEMPTS):
         current, number = current_bundle(folder), next_number(folder)
-        draft = Bundle(
-            number=number,
-            parent=current.number if current else None,
-            identity=bundle_identity(MODELS, files),
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            kind=MODELS,
-            request=request,
-            made_of=made_of,
-            receipts=(),
-            files=files,
-            card=_stored_card(folder, card(number), scratch),
-        )
+        text = stored_text(folder, scratch / "card.md", card(number))
+        draft = drafted(content, number=number, parent=current, card=text)
         try:
             version, _ = publish(folder, draft)
         except VersionConflict:
@@ -82,9 +72,3 @@ def _stored(folder: DatasetFolder, path: Path, scratch: Path) -> StoredObject:
     remove(copy)
     shutil.copyfile(path, copy)
     return store_object(folder, copy, prefix=path.stem, suffix=path.suffix)
-
-
-def _stored_card(folder: DatasetFolder, text: str, scratch: Path) -> StoredObject:
-    path = scratch / "card.md"
-    path.write_text(text, encoding="utf-8")
-    return store_object(folder, path, prefix="card", suffix=".md")

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.bundles import Bundle, BundleFile, Facts, FileReceipt, bundle_identity, current_bundle
+from storage.bundle_publication import BundleContent, publish_bundle, stored_text
+from storage.bundles import Bundle, BundleFile, Facts, FileReceipt
 from storage.features import FACTS, FEATURES, FeatureFacts, shard_file
 from storage.layout import DatasetFolder
 from storage.npy_files import NpyWriter, mapped_npy
 from storage.objects import store_object
-from storage.publishing import publish
-from storage.receipts import StoredObject
-from storage.spares import ensure_spare
-from storage.versions import next_number
 from tasks.ops.feature_report import features_card
 
 SUFFIX = ".npy"
@@ -60,32 +56,17 @@ def publish_features(
     Raises:
         VersionConflict: another run published other content meanwhile.
     """
-    told = BundleFile(FACTS, _stored_text(folder, scratch / FACTS, msgspec.json.encode(facts)), is_spared=True)
+    text = msgspec.json.encode(facts).decode()
+    told = BundleFile(FACTS, stored_text(folder, scratch / FACTS, text), is_spared=True)
     shards = (
         BundleFile(shard_file(place), receipt.files[0].stored, is_spared=False)
         for place, receipt in enumerate(receipts)
     )
     files = (told, *shards)
-    current, identity = current_bundle(folder), bundle_identity(FEATURES, files)
-    number = current.number if current and current.identity == identity else next_number(folder)
-    card = features_card(folder.name, number, facts, made_of, picture=picture)
-    draft = Bundle(
-        number=number,
-        parent=current.number if current else None,
-        identity=identity,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        kind=FEATURES,
-        request=request,
-        made_of=made_of,
-        receipts=tuple(receipt.key for receipt in receipts),
-        files=files,
-        card=_stored_text(folder, scratch / "card.md", card.encode()),
+    keys = tuple(receipt.key for receipt in receipts)
+    return publish_bundle(
+        folder,
+        BundleContent(FEATURES, request, made_of, files, keys),
+        card=lambda number: features_card(folder.name, number, facts, made_of, picture=picture),
+        scratch=scratch,
     )
-    version, is_new = publish(folder, draft)
-    ensure_spare(folder, version, scratch)
-    return version, is_new
-
-
-def _stored_text(folder: DatasetFolder, path: Path, content: bytes) -> StoredObject:
-    path.write_bytes(content)
-    return store_object(folder, path, prefix=path.stem, suffix=path.suffix)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from storage.bundles import Bundle, BundleFile, bundle_identity, current_bundle
+from storage.bundle_publication import BundleContent, publish_bundle
+from storage.bundles import Bundle, BundleFile
 from storage.class_splits import HYPERNYMS, SPLITS, ClassSplit, hypernym_table, split_file, split_table
 from storage.layout import DatasetFolder
 from storage.objects import store_object
 from storage.parquet import write_table
-from storage.publishing import publish
-from storage.receipts import StoredObject
-from storage.spares import ensure_spare
-from storage.versions import next_number
 from tasks.ops.class_splitting import class_split
 from tasks.ops.split_choices import SplitChoice, SplitClasses, SplitRequest
 from tasks.ops.splits_report import splits_card
@@ -57,33 +53,15 @@ def publish_splits(
     tables = {split_file(number): split_table(split) for number, split in splits.items()}
     tables[HYPERNYMS] = hypernym_table(pairs)
     files = tuple(_stored_table(folder, name, table, scratch) for name, table in tables.items())
-    current, identity = current_bundle(folder), bundle_identity(SPLITS, files)
-    # Of content that is there already the same card comes out, should that be what is missing.
-    number = current.number if current and current.identity == identity else next_number(folder)
-    draft = Bundle(
-        number=number,
-        parent=current.number if current else None,
-        identity=identity,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        kind=SPLITS,
-        request=request.digest,
-        made_of=request.facts,
-        receipts=(),
-        files=files,
-        card=_stored_card(folder, splits_card(folder.name, number, splits, classes, request.facts), scratch),
+    return publish_bundle(
+        folder,
+        BundleContent(SPLITS, request.digest, request.facts, files),
+        card=lambda number: splits_card(folder.name, number, splits, classes, request.facts),
+        scratch=scratch,
     )
-    version, is_new = publish(folder, draft)
-    ensure_spare(folder, version, scratch)
-    return version, is_new
 
 
 def _stored_table(folder: DatasetFolder, name: str, table: pa.Table, scratch: Path) -> BundleFile:
     write_table(scratch / name, table)
     prefix = name.partition("-")[0].removesuffix(".parquet")
     return BundleFile(name, store_object(folder, scratch / name, prefix=prefix, suffix=".parquet"), is_spared=True)
-
-
-def _stored_card(folder: DatasetFolder, card: str, scratch: Path) -> StoredObject:
-    path = scratch / "card.md"
-    path.write_text(card, encoding="utf-8")
-    return store_object(folder, path, prefix="card", suffix=".md")

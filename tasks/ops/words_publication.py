@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from storage.bundles import Bundle, BundleFile, bundle_identity, current_bundle
+from storage.bundle_publication import BundleContent, publish_bundle
+from storage.bundles import Bundle, BundleFile
 from storage.errors import ChecksFailed
 from storage.layout import DatasetFolder
 from storage.npy_files import NpyWriter
 from storage.objects import store_object
 from storage.parquet import write_table
-from storage.publishing import publish
-from storage.receipts import StoredObject
-from storage.spares import ensure_spare
-from storage.versions import next_number
 from storage.word_maps import CLASSES, NOUNS, WORDS, WordMap
 from tasks.ops.word_checks import Checked
 from tasks.ops.words_report import WordMaps, words_card
@@ -55,24 +51,13 @@ def publish_words(
     """
     tables = {NOUNS: maps.nouns} | {f"{CLASSES}{dataset}": found for dataset, found in maps.classes.items()}
     files = (vectors, *(file for name, found in tables.items() for file in _stored_map(folder, name, found, scratch)))
-    current, identity = current_bundle(folder), bundle_identity(WORDS, files)
-    # Of content that is there already the same card comes out, should that be what is missing.
-    number = current.number if current and current.identity == identity else next_number(folder)
-    draft = Bundle(
-        number=number,
-        parent=current.number if current else None,
-        identity=identity,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        kind=WORDS,
-        request=request.digest,
-        made_of=request.facts,
-        receipts=request.receipts,
-        files=files,
-        card=_stored_card(folder, number, maps, checked, request, scratch),
+    facts, is_circular = request.facts, request.is_circular
+    return publish_bundle(
+        folder,
+        BundleContent(WORDS, request.digest, facts, files, request.receipts),
+        card=lambda number: words_card(folder.name, number, maps, checked, facts, is_circular=is_circular),
+        scratch=scratch,
     )
-    version, is_new = publish(folder, draft)
-    ensure_spare(folder, version, scratch)
-    return version, is_new
 
 
 def _stored_map(folder: DatasetFolder, name: str, found: WordMap, scratch: Path) -> list[BundleFile]:
@@ -87,12 +72,3 @@ def _stored_map(folder: DatasetFolder, name: str, found: WordMap, scratch: Path)
         BundleFile(matrix.name, store_object(folder, matrix, prefix=prefix, suffix=".npy"), is_spared=False),
         BundleFile(table.name, store_object(folder, table, prefix=prefix, suffix=".parquet"), is_spared=True),
     ]
-
-
-def _stored_card(
-    folder: DatasetFolder, number: int, maps: WordMaps, checked: Checked, request: WordRequest, scratch: Path
-) -> StoredObject:
-    path = scratch / "card.md"
-    card = words_card(folder.name, number, maps, checked, request.facts, is_circular=request.is_circular)
-    path.write_text(card, encoding="utf-8")
-    return store_object(folder, path, prefix="card", suffix=".md")

@@ -13,18 +13,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
-from storage.bundles import Bundle, BundleFile, bundle_identity, current_bundle
+from storage.bundle_publication import BundleContent, publish_bundle
+from storage.bundles import BundleFile
 from storage.class_splits import HYPERNYM_SCHEMA, SPLIT_SCHEMA, SPLITS
 from storage.datasets import create_dataset
 from storage.layout import DatasetFolder
 from storage.objects import store_object
 from storage.parquet import write_table
-from storage.publishing import publish
-from storage.spares import ensure_spare
-from storage.versions import next_number
 from storage.word_maps import WORDS
 from tests.faults.bare_prepare import BareJob, prepare
-from tests.storage.random_versions import stored_bytes
 from tests.storage.word_bundles import map_table
 
 SIDE = 16
@@ -105,18 +102,5 @@ def _file(folder: DatasetFolder, name: str) -> BundleFile:
 
 
 def _publish(folder: DatasetFolder, kind: str, files: list[BundleFile]) -> None:
-    current = current_bundle(folder)
-    draft = Bundle(
-        number=next_number(folder),
-        parent=current.number if current else None,
-        identity=bundle_identity(kind, tuple(files)),
-        created="2026-01-01T00:00:00+00:00",
-        kind=kind,
-        request="0" * 64,
-        made_of=(),
-        receipts=(),
-        files=tuple(files),
-        card=stored_bytes(folder, b"# a card\n", prefix="card", suffix=".md"),
-    )
-    bundle, _ = publish(folder, draft)
-    ensure_spare(folder, bundle, folder.tmp)
+    content = BundleContent(kind, request="0" * 64, made_of=(), files=tuple(files))
+    publish_bundle(folder, content, card=lambda number: f"# {kind} {number}\n", scratch=folder.tmp)
