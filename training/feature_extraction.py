@@ -18,8 +18,8 @@ from storage.layout import DatasetFolder
 from storage.reading import OpenVersion
 from storage.space import reserved
 from storage.versions import Version
-from tasks.ops.feature_publication import matrix_of, publish_features, stored_vectors
-from tasks.ops.feature_report import neighbours_picture
+from tasks.ops.feature_publication import publish_features, stored_vectors, vectors_of
+from tasks.ops.feature_report import neighbours_picture, searched_rows
 from tasks.ops.feature_requests import EncoderOrigin, feature_key, feature_request
 from training.batches import batches_in_order
 from training.distributed import World
@@ -145,7 +145,9 @@ def _published(
     extraction: Extraction, receipts: list[FileReceipt], folder: DatasetFolder, scratch: Path
 ) -> tuple[Bundle, bool]:
     facts = _facts(extraction)
-    picture = neighbours_picture(matrix_of(folder, receipts), extraction.version, facts.size)
+    searched = searched_rows(sum(facts.rows))
+    vectors = vectors_of(folder, receipts, searched)
+    picture = neighbours_picture(searched, vectors, extraction.version, facts.size)
     return publish_features(
         folder,
         facts,

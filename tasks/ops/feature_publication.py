@@ -33,10 +33,15 @@ def stored_vectors(folder: DatasetFolder, vectors: NDArray[np.float32], *, scrat
     return BundleFile(path.name, store_object(folder, path, prefix=FEATURES, suffix=SUFFIX), is_spared=False)
 
 
-def matrix_of(folder: DatasetFolder, receipts: Sequence[FileReceipt]) -> NDArray[np.float32]:
-    """Return the vectors of all shards as one matrix."""
-    parts = [mapped_npy(folder.objects / receipt.files[0].stored.name, "<f4", 2) for receipt in receipts]
-    return np.concatenate(parts) if len(parts) != 1 else parts[0]
+def vectors_of(folder: DatasetFolder, receipts: Sequence[FileReceipt], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the vectors of `rows`, ascending, `(len(rows), dimensions)`; shards are mapped one after another."""
+    parts, first = [], 0
+    for receipt in receipts:
+        shard = mapped_npy(folder.objects / receipt.files[0].stored.name, "<f4", 2)
+        bounds = np.searchsorted(rows, [first, first + len(shard)])
+        parts.append(shard[rows[bounds[0] : bounds[1]] - first])
+        first += len(shard)
+    return np.concatenate(parts)
 
 
 def publish_features(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,14 +10,15 @@ from storage.features import FeatureFacts
 from storage.names import without_controls
 from storage.reading import OpenVersion
 from storage.versions import Version
-from tasks.ops.contact_sheet import contact_sheet
-from tasks.ops.markdown import code_span
+from tasks.ops.contact_sheet import contact_sheet, embedded_sheet
+from tasks.ops.exact_search import nearest_rows
+from tasks.ops.markdown import code_span, markdown_table
+from tasks.ops.word_queries import unit_vectors
 
 ASKED, NEAREST = 6, 7
 SEARCHED = 20_000
 """Rows among which the nearest are looked for; more would make of a picture a search."""
 _THUMBNAIL = 96
-_JPEG_QUALITY = 88
 
 
 def features_card(name: str, number: int, facts: FeatureFacts, made_of: Facts, *, picture: str) -> str:
@@ -29,7 +27,7 @@ def features_card(name: str, number: int, facts: FeatureFacts, made_of: Facts, *
         f"# {name}, version {number}",
         f"A vector of {facts.dimensions:,} numbers for each of {sum(facts.rows):,} rows of `{facts.source.dataset}`.",
         "## Made of",
-        _table([(key, code_span(without_controls(value))) for key, value in made_of]),
+        markdown_table(("", ""), [(key, code_span(without_controls(value))) for key, value in made_of]),
         "## Rows and the rows nearest to them, by cosine",
         picture or "It has too few rows for that.",
         "## Reading them",
@@ -47,40 +45,33 @@ with open_features(Tiers(slow=Path("/big/disk"), fast=Path("/quick/disk")), "{na
     features.source   # that version"""
 
 
-def neighbours_picture(matrix: NDArray[np.float32], version: OpenVersion[Version], side: int) -> str:
-    """Return rows of a version, each before the rows nearest to it, as an embedded picture; nothing for too few rows.
+def searched_rows(count: int) -> NDArray[np.int64]:
+    """Return the rows among which the picture looks for neighbours: all of `count`, or some spread over them."""
+    return np.linspace(0, count - 1, min(count, SEARCHED)).astype(np.int64)
 
-    `matrix` is `(n, dimensions)` float32, the vectors of all rows.
+
+def neighbours_picture(
+    searched: NDArray[np.int64], vectors: NDArray[np.float32], version: OpenVersion[Version], side: int
+) -> str:
+    """Return some of the rows `searched`, each before those nearest to it by cosine, as an embedded picture.
+
+    `vectors` are theirs, `(len(searched), dimensions)` float32. Of too few rows there is nothing.
     """
-    searched = np.linspace(0, len(matrix) - 1, min(len(matrix), SEARCHED)).astype(np.int64)
     if len(searched) <= NEAREST:
         return ""
-    asked = searched[np.linspace(0, len(searched) - 1, ASKED).astype(np.int64)]
-    rows = nearest_rows(matrix, asked, among=searched, count=NEAREST + 1)
-    shown = rows.reshape(-1)
+    asked = np.linspace(0, len(searched) - 1, ASKED).astype(np.int64)
+    shown = searched[neighbours(vectors, asked, count=NEAREST)].reshape(-1)
     captions = [version.classes[label] for label in version.labels[shown].tolist()]
     sheet = contact_sheet(version.rows(side)[shown], captions, columns=NEAREST + 1, thumbnail=_THUMBNAIL)
-    content = io.BytesIO()
-    sheet.save(content, "JPEG", quality=_JPEG_QUALITY)
-    return f"![rows and those nearest to them](data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()})"
+    return embedded_sheet(sheet, "rows and those nearest to them")
 
 
-def nearest_rows(
-    matrix: NDArray[np.float32], asked: NDArray[np.int64], *, among: NDArray[np.int64], count: int
-) -> NDArray[np.int64]:
-    """Return the `count` rows of `among` nearest to each of `asked` by cosine, `(len(asked), count)`.
+def neighbours(vectors: NDArray[np.float32], asked: NDArray[np.int64], *, count: int) -> NDArray[np.int64]:
+    """Return each of `asked`, and after it the `count` rows nearest to it, `(len(asked), 1 + count)`.
 
-    A row is the nearest to itself; a vector of zeros is near to nothing.
+    A vector of zeros is near to nothing.
     """
-    vectors = matrix[among].astype(np.float32)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    units = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
-    places = np.searchsorted(among, asked)
-    cosines = units[places] @ units.T
-    cosines[np.arange(len(asked)), places] = np.inf
-    order = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
-    return among[order]
-
-
-def _table(rows: list[tuple[str, str]]) -> str:
-    return "\n".join(["|  |  |", "|---|---|", *(f"| {key} | {value} |" for key, value in rows)])
+    units = unit_vectors(vectors)
+    found = nearest_rows(units[asked], units, count=count + 1).rows
+    others = [row[row != own][:count] for row, own in zip(found, asked, strict=True)]
+    return np.column_stack([asked, np.stack(others)])

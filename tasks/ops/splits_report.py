@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from storage.class_splits import ClassSplit
-from tasks.ops.markdown import code_span
+from tasks.ops.markdown import code_span, markdown_table
 from tasks.ops.split_choices import SplitClasses
 from tasks.ops.zero_shot import chance_of_hit
 
@@ -45,7 +45,7 @@ def splits_card(
     """Return the card of class splits as Markdown."""
     sections = [
         [f"# {name}, version {number}", ""],
-        [_table(("", ""), [(key, code_span(value)) for key, value in facts]), ""],
+        [markdown_table(("", ""), [(key, code_span(value)) for key, value in facts]), ""],
         ["## Splits", "", _counts_table(splits), "", *_CANDIDATES, ""],
         ["## How far the unseen classes are", "", _hops_table(splits), "", *_HOPS, ""],
         ["## Branches of WordNet", "", _branch_table(splits, classes), ""],
@@ -68,7 +68,7 @@ _HOPS = (
 
 def _counts_table(splits: Mapping[int, ClassSplit]) -> str:
     header = ("split", "seen", "unseen", "set aside", "nouns, 2 hops", "3 hops", "all", "chance at 1", "at 10")
-    return _table(header, [_counts_row(number, counts_of(split)) for number, split in splits.items()])
+    return markdown_table(header, [_counts_row(number, counts_of(split)) for number, split in splits.items()])
 
 
 def _counts_row(number: int, counts: SplitCounts) -> tuple[str, ...]:
@@ -82,7 +82,9 @@ def _hops_table(splits: Mapping[int, ClassSplit]) -> str:
     counted = {number: Counter(split.hops[split.roles == "unseen"].tolist()) for number, split in splits.items()}
     found = sorted(set().union(*counted.values()))
     header = ("split", *("no noun" if hops < 0 else f"{hops} hops" if hops > 1 else f"{hops} hop" for hops in found))
-    return _table(header, [(str(number), *(str(counts[hops]) for hops in found)) for number, counts in counted.items()])
+    return markdown_table(
+        header, [(str(number), *(str(counts[hops]) for hops in found)) for number, counts in counted.items()]
+    )
 
 
 def _branch_table(splits: Mapping[int, ClassSplit], classes: SplitClasses) -> str:
@@ -92,7 +94,7 @@ def _branch_table(splits: Mapping[int, ClassSplit], classes: SplitClasses) -> st
         for number, split in splits.items()
     }
     header = ("branch", "classes", *(f"unseen in split {number}" for number in splits))
-    return _table(
+    return markdown_table(
         header,
         [(branch, str(count), *(str(of[branch]) for of in unseen.values())) for branch, count in every.most_common()],
     )
@@ -127,8 +129,3 @@ def _reading(name: str, number: int) -> list[str]:
         "    split.nouns_within(2, with_seen=False)     # rows of the noun map",
         "```",
     ]
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
