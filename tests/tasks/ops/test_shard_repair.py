@@ -154,7 +154,7 @@ def rebuilt(
 
 
 def lose(path: Path) -> dict[str, str]:
-    """Remove an object, and return what it held by the names of its files."""
+    """Remove an object, and return what it held by the paths of its files."""
     held = contents(path)
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     return held
@@ -162,7 +162,7 @@ def lose(path: Path) -> dict[str, str]:
 
 def contents(path: Path) -> dict[str, str]:
     files = path.rglob("*") if path.is_dir() else [path]
-    return {file.name + file.parent.name: blake3(file.read_bytes()).hexdigest() for file in files if file.is_file()}
+    return {str(file.relative_to(path)): blake3(file.read_bytes()).hexdigest() for file in files if file.is_file()}
 
 
 def test_no_shard_is_no_work(prepared: Prepared):
