@@ -1,0 +1,76 @@
+"""Images as short vectors that need no network: what a distance between sets of images is measured in. Pure.
+
+Such vectors tell where an image is bright and of which colour, and nothing of detail finer than an eighth of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+THUMBNAIL = 8
+"""Pixels of a thumbnail's side."""
+LEVELS = 16
+"""Thumbnails have levels from 0 to this, as scikit-learn's digits have."""
+
+# Images that are floats in memory at a time.
+_BLOCK = 256
+
+
+def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return `(n, side, side, 3)` uint8 RGB as 8×8 box means of each channel, `(n, 192)`, 0 to 16 over √3.
+
+    The root makes the distance of grey images that of their one channel: the 64 numbers of scikit-learn's digits.
+    """
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3 or min(images.shape[1:3]) < THUMBNAIL:
+        raise ValueError(
+            f"expected (n, h, w, 3) uint8 of at least {THUMBNAIL} pixels, got {images.shape} {images.dtype}"
+        )
+    down, across = (_box_means(side) for side in images.shape[1:3])
+    blocks = [images[start : start + _BLOCK].astype(np.float64) for start in range(0, len(images), _BLOCK)]
+    small = [np.einsum("yh,nhwc,xw->nyxc", down, block, across, optimize=True) for block in blocks]
+    return np.concatenate(small).reshape(len(images), -1) * (LEVELS / 255 / np.sqrt(3))
+
+
+def mean_neighbour_difference(images: NDArray[np.uint8]) -> float:
+    """Return the mean squared difference of neighbouring pixels of `(n, h, w, 3)` uint8, in squared levels of 0..255.
+
+    It is what thumbnails do not see: low for blurred images, high for noise and for a checkerboard.
+    """
+    total, count = 0.0, 0
+    for start in range(0, len(images), _BLOCK):
+        block = images[start : start + _BLOCK].astype(np.float32)
+        for axis in (1, 2):
+            squares = np.diff(block, axis=axis) ** 2
+            total, count = total + float(squares.sum(dtype=np.float64)), count + squares.size
+    return total / count
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipalAxes:
+    """The directions in which some vectors differ most: their `mean` `(d,)` and unit `axes` `(count, d)`."""
+
+    mean: NDArray[np.float64]
+    axes: NDArray[np.float64]
+
+    def projected(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return vectors `(n, d)` along the axes, `(n, count)`."""
+        return (vectors - self.mean) @ self.axes.T
+
+
+def principal_axes(vectors: NDArray[np.float64], count: int) -> PrincipalAxes:
+    """Return the first `count` principal axes of vectors `(n, d)`, that of the largest variance first."""
+    if not 1 <= count <= min(vectors.shape):
+        raise ValueError(f"{vectors.shape} vectors have between 1 and {min(vectors.shape)} axes, not {count}")
+    mean = vectors.mean(axis=0)
+    return PrincipalAxes(mean, np.linalg.svd(vectors - mean, full_matrices=False)[2][:count])
+
+
+def _box_means(side: int) -> NDArray[np.float64]:
+    """Return the matrix `(8, side)` that takes the mean over each eighth of a line, parts of pixels included."""
+    edges = np.arange(THUMBNAIL + 1) * side / THUMBNAIL
+    pixels = np.arange(side)
+    overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    return np.maximum(overlap, 0) * (THUMBNAIL / side)
