@@ -48,7 +48,12 @@ from training.image_encoders import ImageEncoder
 from training.steps import HeldOut, Run
 
 RECIPES: Mapping[str, str] = MappingProxyType(
-    {"backbone": "training.backbone", "devise": "training.devise", "superres": "training.superres"}
+    {
+        "backbone": "training.backbone",
+        "devise": "training.devise",
+        "superres": "training.superres",
+        "wgan": "training.wgan",
+    }
 )
 """Name → module."""
 
