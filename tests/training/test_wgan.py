@@ -276,6 +276,15 @@ def test_held_out_rows_have_no_distance_to_themselves_and_all_classes():
     assert found[MMD] > 0.1
 
 
+def test_the_figures_of_learnt_rows_are_those_of_a_generator_that_returned_them():
+    learnt, held_out = digits_rows()
+    yardstick = yardstick_of(held_out, learnt, rows=2000, channels=3)
+    found = yardstick.figures(learnt.read(np.arange(1197))["images"])
+    real = yardstick.real_figures()
+    assert real == pytest.approx({f"{name}_of_learnt_rows": found[name] for name in (FRECHET, MMD)})
+    assert 5 < real[f"{FRECHET}_of_learnt_rows"] < 20
+
+
 def test_rows_without_labels_are_measured_but_for_their_classes():
     learnt, held_out = (MemoryRows({"images": each.read(np.arange(100))["images"]}) for each in digits_rows())
     yardstick = yardstick_of(held_out, learnt, rows=2000, channels=3)
