@@ -34,7 +34,8 @@ _PARTIAL = ".partial"
 _PATIENCE_SECONDS = 30.0
 """How long to wait for runs that are still asking; one that evicts first may take seconds."""
 _RECOUNTS = 5
-"""Bytes that were just written are counted twice until their reservation is lowered: look again before giving up."""
+"""Bytes that were just written are counted twice until their reservation is lowered: look again before room is made,
+or given up."""
 
 
 class _Claim(msgspec.Struct, frozen=True):
@@ -135,10 +136,11 @@ def _settle(demand: _Demand, path: Path, make_room: Callable[[int], int]) -> Non
         is_first = not any(claim.state == "asking" and name < path.name for name, claim in others.items())
         held = sum(claim.bytes for claim in others.values() if claim.state == "held")
         lacking = demand.shortage(held) if is_first else 0
-        if lacking > 0 and make_room(lacking) > 0:
-            continue
         if lacking > 0:
             recounts = recounts - 1 if others else 0
+        if recounts == 0 and make_room(lacking) > 0:
+            recounts = _RECOUNTS
+            continue
         if recounts == 0 or time.monotonic() > give_up:
             raise demand.refusal(held if is_first else everybody)
         if not is_first:

@@ -126,6 +126,20 @@ def test_room_is_made_for_what_is_lacking_and_no_more(tmp_path: Path):
         assert used == [660]
 
 
+def test_no_room_is_made_for_bytes_that_another_run_has_just_written(tmp_path: Path):
+    other, asked = foreign(tmp_path, 400), []
+
+    def used() -> int:
+        # The other run ends between a look at the claims and this one at the bytes: both have all of its 400.
+        other.unlink(missing_ok=True)
+        return 400
+
+    with reserved(
+        tmp_path, 600, purpose="copies", budget=1000, used=used, make_room=lambda lacking: asked.append(lacking) or 0
+    ):
+        assert asked == []
+
+
 def test_nothing_is_reserved_when_no_room_can_be_made(tmp_path: Path):
     asked = []
     with (
