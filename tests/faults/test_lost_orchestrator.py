@@ -125,7 +125,7 @@ LATE = partial(receipts_are, SECOND // ROWS_PER_SHARD)
 @pytest.mark.parametrize(
     ("moment", "patience"),
     [
-        pytest.param(MIDDLE, IMPATIENT, id="middle"),
+        pytest.param(MIDDLE, IMPATIENT, id="middle", marks=pytest.mark.slow),
         pytest.param(EARLY, IMPATIENT, id="early", marks=pytest.mark.slow),
         pytest.param(LATE, IMPATIENT, id="late", marks=pytest.mark.slow),
         pytest.param(MIDDLE, {}, id="middle-with-patience", marks=pytest.mark.slow),

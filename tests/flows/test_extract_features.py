@@ -69,7 +69,9 @@ def roots(prepared: Roots, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> R
     return Roots(Tiers(slow, tmp_path / "fast"), prepared.weights)
 
 
-def test_they_are_published_whole_staged_and_told(roots: Roots):
+def test_they_are_published_whole_staged_and_told_and_nothing_is_started_for_them_again(
+    roots: Roots, monkeypatch: pytest.MonkeyPatch
+):
     facts = roots.facts()
     assert (facts["status"], facts["name"], facts["version"], facts["computed"]) == ("published", NAME, 1, 10)
     assert (facts["features"]["dimensions"], sum(facts["features"]["rows"])) == (512, 40)
@@ -77,22 +79,19 @@ def test_they_are_published_whole_staged_and_told(roots: Roots):
     assert verified(roots.tiers, NAME, share=1.0).is_whole
     copies = roots.tiers.fast / NAME / "objects"
     assert len(list(copies.glob("*.npy"))) == 10
+    # Whatever is started from here on fails.
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    again = roots.features()
+    assert again.exit_code == 0, again.output
+    assert again.stdout.splitlines()[0] == f"{NAME}: nothing to do, version 1 holds these vectors"
+    assert "  vectors   40 of 512 numbers" in again.stdout
     shutil.rmtree(roots.tiers.slow / NAME / "objects")
     with open_features(roots.tiers, NAME) as features:
         assert features.matrix.shape == (40, 512)
         assert np.isfinite(features.matrix).all()
 
 
-def test_a_second_run_starts_no_training_process_and_says_so(roots: Roots, monkeypatch: pytest.MonkeyPatch):
-    roots.facts()
-    # Whatever is started now fails.
-    monkeypatch.setattr("sys.executable", "/bin/false")
-    result = roots.features()
-    assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines()[0] == f"{NAME}: nothing to do, version 1 holds these vectors"
-    assert "  vectors   40 of 512 numbers" in result.stdout
-
-
+@pytest.mark.slow
 def test_a_missing_object_is_computed_again(roots: Roots):
     roots.facts()
     sorted((roots.tiers.slow / NAME / "objects").glob("*.npy"))[0].unlink()
@@ -101,6 +100,7 @@ def test_a_missing_object_is_computed_again(roots: Roots):
     assert verified(roots.tiers, NAME, share=1.0).is_whole
 
 
+@pytest.mark.slow
 def test_a_run_that_somebody_else_stops_goes_on_by_itself(roots: Roots):
     stopped: list[int] = []
 
@@ -126,9 +126,10 @@ def test_a_run_that_somebody_else_stops_goes_on_by_itself(roots: Roots):
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (("--network", "vgg"), 2, "there is no backbone 'vgg'"),
+        # What only the training process knows: starting one takes seconds.
+        pytest.param(("--network", "vgg"), 2, "there is no backbone 'vgg'", marks=pytest.mark.slow),
         (("--weights", "nowhere.pth"), 2, "nowhere.pth is not there; give the file of a torchvision state dict"),
-        (("--size", "64"), 2, "stripes has no size 64; it has: 32, 16"),
+        pytest.param(("--size", "64"), 2, "stripes has no size 64; it has: 32, 16", marks=pytest.mark.slow),
         (("--model", "backbone"), 2, "give one of --model and --network"),
         (("--version", "7"), 2, "stripes has no version 7; it has: 1"),
         (("--name", "stripes"), 2, "is a dataset of images, and cannot take features; choose another name"),

@@ -77,9 +77,11 @@ def uninterrupted(prefect_api: str, demo_root: Path, tmp_path_factory: pytest.Te
     return root
 
 
+# That of storage, tests/faults/test_random_kills.py, is quicker.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("array_format", "kills"),
-    [("hdf5", 1), *(pytest.param(name, 3, marks=pytest.mark.slow) for name in ("hdf5", "bcolz"))],
+    [("hdf5", 3), ("bcolz", 3)],
 )
 def test_runs_killed_at_random_end_in_the_version_of_an_uninterrupted_one_and_leave_nothing_half_built(
     array_format: str, kills: int, uninterrupted: Path, demo_root: Path, tmp_path: Path, prefect_api: str
@@ -127,6 +129,7 @@ def test_an_interrupted_run_says_so_ends_with_75_and_is_continued(
     assert 5 <= done < 40
 
 
+@pytest.mark.slow
 def test_of_two_runs_at_once_one_publishes_and_the_other_says_who_is_at_work(
     demo_root: Path, tmp_path: Path, prefect_api: str
 ):

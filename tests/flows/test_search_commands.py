@@ -192,6 +192,7 @@ def test_where_none_may_be_made_it_is_told_how_to_make_one(tmp_path: Path):
     assert "photos has no index by devise@1 yet. Make it: imagemill features photos --model devise@1" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_missing_index_is_made_and_found_the_next_time(prefect_api: str, tmp_path: Path):
     searchable = published_searchable(tmp_path)
     expected = json.loads(ended(searchable, "dog", "--json").stdout)["hits"]

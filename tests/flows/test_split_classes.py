@@ -122,6 +122,7 @@ def test_seen_classes_of_a_file_give_hops_from_them(roots: Roots, tmp_path: Path
     assert [str(split.roles[rows[name]]) for name in (GOLDEN, LABRADOR)] == ["seen", "unseen"]
 
 
+@pytest.mark.slow
 def test_a_lost_file_comes_back_from_the_spare_and_without_it_is_made_again(roots: Roots):
     facts = roots.facts("--unseen", 0.5, "--seed", 0)
     before = {path: content for path, (content, _) in roots.objects().items()}

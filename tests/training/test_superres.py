@@ -112,7 +112,7 @@ def test_frozen_groups_keep_all_but_their_batch_norms():
             assert torch.equal(parameter, before[name]), name
 
 
-@pytest.mark.parametrize("net", ["johnson", "unet"])
+@pytest.mark.parametrize("net", ["johnson", pytest.param("unet", marks=pytest.mark.slow)])
 def test_in_bfloat16_the_feature_loss_is_about_that_in_float32(net: str):
     found = {}
     for precision in ("float32", "bf16"):
