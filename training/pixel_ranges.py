@@ -33,6 +33,11 @@ def as_levels(images: Tensor) -> NDArray[np.uint8]:
     return levels.to(torch.uint8).movedim(1, 3).contiguous().cpu().numpy()
 
 
+def as_rows(pixels: Tensor) -> NDArray[np.uint8]:
+    """Return the pictures of a batch, `(n, 3, h, w)` uint8, as they are stored, `(n, h, w, 3)`."""
+    return pixels.movedim(1, 3).contiguous().cpu().numpy()
+
+
 def imagenet_normalised(images: Tensor) -> Tensor:
     """Return `(n, 3, h, w)` in [0, 1] less ImageNet's mean, over its deviation."""
     return (images - _column(_IMAGENET_MEAN, images)) / _column(_IMAGENET_DEVIATION, images)

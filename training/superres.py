@@ -6,34 +6,31 @@ the pixel, perceptual or feature loss. Rows of the split "test" are never learnt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from storage.lineage import Metric, Origin
-from storage.pair_versions import PairVersion
-from storage.reading import OpenVersion
-from storage.records import fingerprint
-from storage.tiers import Tiers
 from tasks.ops.image_quality import mean_quality
 from training.augmentation import CropFlip
 from training.averaging import WeightAverage
-from training.batches import Batch, RandomBatches, batches_in_order, unit_range
+from training.batches import RandomBatches, batches_in_order
 from training.distributed import World
 from training.enlarging import Enlarging
-from training.feature_loss import PixelLoss, Terms, feature_loss, perceptual_loss
+from training.feature_loss import PixelLoss, feature_loss, perceptual_loss
 from training.johnson import Johnson
 from training.lineages import file_origin
 from training.network_step import NetworkStep
 from training.optimisation import Update, layer_groups
 from training.phases import Phase
-from training.picture_pairs import LARGE, SMALL, open_picture_pairs
-from training.sources import PickedRows, Source, split_rows
-from training.steps import HeldOut, Run, Validation
+from training.picture_objectives import Loss, restoring
+from training.picture_pairs import held_out_pictures, learnt_pictures, opened_pictures, picture_origins
+from training.sources import Source
+from training.steps import HeldOut, Run
 from training.superres_config import Config
 from training.superres_evaluation import Evaluation, by_detail
 from training.superres_phases import johnson_phases, lesson_phases
@@ -45,17 +42,14 @@ __all__ = ["Config", "load_enlarger", "make_run", "run_on"]
 # What a validation takes at a time: whole rows, larger than the crops that are learnt from.
 _TEST_BATCH = 8
 
-Loss = Callable[[Tensor, Tensor], Terms]
-"""Maps restored and original images, `(n, 3, h, w)` in [0, 1], to the terms of which the sum is minimised."""
-
 METRIC = Metric("psnr_y", better="higher")
 
 
 def make_run(config: Config, *, world: World, seed: int, resources: ExitStack) -> Run:
     """Open the version, and return the run on its splits "train" and "test"."""
-    pairs, version = _opened(config, resources)
-    train = PickedRows(pairs, split_rows(version, "train"))
-    return run_on(config, train, _held_out(config, pairs, version), world=world, seed=seed)
+    pairs, version = opened_pictures(config, resources)
+    test = held_out_pictures(config, pairs, version)
+    return run_on(config, learnt_pictures(pairs, version), test, world=world, seed=seed)
 
 
 def evaluate(model: Config, weights: Path, *, rows: Config, device: torch.device, resources: ExitStack) -> HeldOut:
@@ -68,7 +62,7 @@ def evaluate(model: Config, weights: Path, *, rows: Config, device: torch.device
         raise ValueError(
             f"a network that enlarges {model.scale} times cannot be measured on pairs of 1 to {rows.scale}"
         )
-    test = _held_out(rows, *_opened(rows, resources))
+    test = held_out_pictures(rows, *opened_pictures(rows, resources))
     world = World(device=device)
     network = load_enlarger(model, weights, device=device)
     batches = batches_in_order(test, _TEST_BATCH, world=world)
@@ -82,33 +76,13 @@ def pinned(config: Config) -> Config:
     if config.version is not None:
         return config
     with ExitStack() as resources:
-        return replace(config, version=_opened(config, resources)[1].version.number)
+        return replace(config, version=opened_pictures(config, resources)[1].version.number)
 
 
 def origins(config: Config) -> list[Origin]:
     """Return the version of the rows, and the files of pre-trained weights."""
-    with ExitStack() as resources:
-        version = _opened(config, resources)[1].version
-    found = [Origin("rows", config.dataset, version.number, version.identity)]
-    if isinstance(version, PairVersion):
-        found.append(Origin("pair recipe", version.recipe_name, None, fingerprint(version.recipe)))
     files = {"encoder weights": config.encoder_weights, "extractor weights": config.extractor_weights}
-    return found + [file_origin(role, path) for role, path in files.items() if isinstance(path, Path)]
-
-
-def _opened(config: Config, resources: ExitStack) -> tuple[Source, OpenVersion]:
-    return open_picture_pairs(
-        Tiers(config.slow, config.fast or config.slow),
-        config.dataset,
-        number=config.version,
-        large=config.large,
-        small=config.small,
-        resources=resources,
-    )
-
-
-def _held_out(config: Config, pairs: Source, version: OpenVersion) -> Source:
-    return PickedRows(pairs, split_rows(version, "test")[: config.test_rows])
+    return picture_origins(config) + [file_origin(role, path) for role, path in files.items() if isinstance(path, Path)]
 
 
 def run_on(config: Config, train: Source, test: Source, *, world: World, seed: int) -> Run:
@@ -117,14 +91,8 @@ def run_on(config: Config, train: Source, test: Source, *, world: World, seed: i
     world.share(network)
     update = Update(_layer_groups(network), world=world, precision=config.precision, clip=config.clip)
     average = None if config.averaging is None else WeightAverage(network, config.averaging)
-    evaluation, loss = Evaluation(config.scale, world), make_loss(config, world.device)
-
-    def objective(part: Batch) -> Terms:
-        return loss(network(unit_range(part[SMALL])), unit_range(part[LARGE]))
-
-    def measure(batches: Iterable[Batch]) -> Validation:
-        return evaluation.of(network, batches)
-
+    evaluation, objective = Evaluation(config.scale, world), restoring(network, make_loss(config, world.device))
+    measure = partial(evaluation.of, network)
     step = NetworkStep(network, objective, update, measure, world=world, average=average, accumulate=config.accumulate)
 
     def reader(phase: Phase) -> RandomBatches:

@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tasks.ops.contact_sheet import contact_sheet
 from tasks.ops.image_quality import enlarged, luma_quality, mean_quality
 from training.batches import Batch, unit_range
 from training.distributed import World
 from training.picture_pairs import LARGE, SMALL
-from training.pixel_ranges import as_levels
+from training.pixel_ranges import as_levels, as_rows
 from training.steps import Validation
+from training.strips import Strips
 
 BASELINES = ("bicubic", "lanczos")
 
@@ -27,8 +27,6 @@ QUARTERS = ("smoothest quarter", "second quarter", "third quarter", "most detail
 Enlarge = Callable[[Tensor], Tensor]
 """Maps `(n, 3, h, w)` in [0, 1] on the device to images `scale` times as large."""
 Look = Callable[[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], Mapping[str, float]], None]
-
-_STRIPS = 4
 
 
 @dataclass(slots=True)
@@ -41,9 +39,9 @@ class Evaluation:
 
     def of(self, enlarge: Enlarge, batches: Iterable[Batch]) -> Validation:
         """Enlarge all rows; return the mean figures over the rows of all processes, and strips of the first rows."""
-        sheet = _Sheet(self.scale)
-        judged = self.judged(enlarge, batches, sheet.add)
-        return Validation(mean_quality(judged), sheet.samples())
+        strips = Strips()
+        judged = self.judged(enlarge, batches, lambda *row: self._add(strips, *row))
+        return Validation(mean_quality(judged), strips.samples())
 
     def judged(
         self, enlarge: Enlarge, batches: Iterable[Batch], look: Look = lambda *row: None
@@ -53,7 +51,7 @@ class Evaluation:
         for batch in batches:
             with torch.no_grad():
                 restored = as_levels(enlarge(unit_range(batch.to(self.world.device)[SMALL])))
-            triples = zip(_pixels(batch[SMALL]), restored, _pixels(batch[LARGE]), strict=True)
+            triples = zip(as_rows(batch[SMALL]), restored, as_rows(batch[LARGE]), strict=True)
             for row, pictures in zip(batch.rows.tolist(), triples, strict=True):
                 found.append(self._judged(row, *pictures))
                 look(*pictures, found[-1])
@@ -73,6 +71,18 @@ class Evaluation:
             }
         return luma_quality(restored, original, border=self.scale) | self._baselines[row]
 
+    def _add(
+        self,
+        strips: Strips,
+        small: NDArray[np.uint8],
+        restored: NDArray[np.uint8],
+        original: NDArray[np.uint8],
+        judged: Mapping[str, float],
+    ) -> None:
+        name = f"psnr_y_border{self.scale}"
+        captions = (f"bicubic {judged[f'bicubic_{name}']:.2f} dB", f"restored {judged[name]:.2f} dB", "original")
+        strips.add((enlarged(small, self.scale, "bicubic"), restored, original), captions)
+
 
 def by_detail(judged: Sequence[Mapping[str, float]], scale: int) -> dict[str, dict[str, float]]:
     """Return the mean figures of the rows of each of `QUARTERS`, those that have rows."""
@@ -80,39 +90,3 @@ def by_detail(judged: Sequence[Mapping[str, float]], scale: int) -> dict[str, di
     bounds = [round(share * len(ranked) / len(QUARTERS)) for share in range(len(QUARTERS) + 1)]
     parts = {name: ranked[start:stop] for name, (start, stop) in zip(QUARTERS, pairwise(bounds), strict=True)}
     return {name: mean_quality(part) for name, part in parts.items() if part}
-
-
-def _pixels(images: Tensor) -> NDArray[np.uint8]:
-    """Return `(n, 3, h, w)` uint8 as `(n, h, w, 3)`."""
-    return images.movedim(1, 3).contiguous().numpy()
-
-
-class _Sheet:
-    """Strips of a few rows under one another: what there was, what the network made of it, what it should be."""
-
-    def __init__(self, scale: int) -> None:
-        self._scale = scale
-        self._pictures: list[NDArray[np.uint8]] = []
-        self._captions: list[str] = []
-
-    def add(
-        self,
-        small: NDArray[np.uint8],
-        restored: NDArray[np.uint8],
-        original: NDArray[np.uint8],
-        judged: Mapping[str, float],
-    ) -> None:
-        """Add the strip of one row while there is room."""
-        if len(self._pictures) >= 3 * _STRIPS:
-            return
-        name = f"psnr_y_border{self._scale}"
-        self._pictures += [enlarged(small, self._scale, "bicubic"), restored, original]
-        self._captions += [f"bicubic {judged[f'bicubic_{name}']:.2f} dB", f"restored {judged[name]:.2f} dB", "original"]
-
-    def samples(self) -> dict[str, NDArray[np.uint8]]:
-        """Return the sheet as the one sample of a validation; none in a process that had no row."""
-        if not self._pictures:
-            return {}
-        pictures = np.stack(self._pictures)
-        sheet = contact_sheet(pictures, self._captions, columns=3, thumbnail=pictures.shape[2])
-        return {"before-after": np.asarray(sheet)}
