@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
+
+Conv = TypeVar("Conv", nn.Conv1d, nn.Conv2d)
 
 
 def batch_norm(width: int) -> nn.BatchNorm2d:
@@ -64,9 +66,9 @@ class Attention(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.asked = _spectral(nn.Conv1d(width, width // 8, 1, bias=False))
-        self.offered = _spectral(nn.Conv1d(width, width // 8, 1, bias=False))
-        self.given = _spectral(nn.Conv1d(width, width, 1, bias=False))
+        self.asked = spectral(nn.Conv1d(width, width // 8, 1, bias=False))
+        self.offered = spectral(nn.Conv1d(width, width // 8, 1, bias=False))
+        self.given = spectral(nn.Conv1d(width, width, 1, bias=False))
         self.share = nn.Parameter(self.given.weight.new_zeros(1))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -78,12 +80,14 @@ class Attention(nn.Module):
         return x + self.share * seen.transpose(1, 2).reshape(x.shape)
 
 
-def _spectral(conv: nn.Conv1d) -> nn.Conv1d:
+def spectral(conv: Conv) -> Conv:
+    """Normalise a convolution's weight by its largest singular value; passes in training mode change its buffers."""
     nn.init.kaiming_normal_(conv.weight)
+    _without_bias(conv)
     spectral_norm(conv)
     return conv
 
 
-def _without_bias(conv: nn.Conv2d) -> None:
+def _without_bias(conv: nn.Conv1d | nn.Conv2d) -> None:
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)
