@@ -65,6 +65,18 @@ def luma_quality(restored: NDArray[np.uint8], original: NDArray[np.uint8], *, bo
     }
 
 
+def fine_detail_y(pixels: NDArray[np.uint8]) -> float:
+    """Return the energy of what is finer than SSIM's Gaussian of 11×11: a mean square of luma, in squared levels.
+
+    `pixels` are `(h, w, 3)` uint8 RGB. A blurred image has less of it than its original, noise and a checkerboard
+    have more.
+    """
+    values, inset = luma(pixels), _WINDOW // 2
+    if min(values.shape) < _WINDOW:
+        raise ValueError(f"fine detail needs at least {_WINDOW} pixels each way, got {values.shape}")
+    return float(np.mean((values[inset:-inset, inset:-inset] - _blurred(values)) ** 2))
+
+
 def enlarged(pixels: NDArray[np.uint8], scale: int, interpolation: str) -> NDArray[np.uint8]:
     """Return `(h, w, 3)` uint8 RGB `scale` times as large by Pillow's kernel: what a network has to beat."""
     if interpolation not in INTERPOLATIONS:

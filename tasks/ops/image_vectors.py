@@ -1,6 +1,7 @@
 """Images as short vectors that need no network: what a distance between sets of images is measured in. Pure.
 
-Such vectors tell where an image is bright and of which colour, and nothing of detail finer than an eighth of it.
+Thumbnails tell where an image is bright and of which colour, and nothing of detail finer than an eighth of it; patches
+tell of fine detail alone, and nothing of what is where.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ THUMBNAIL = 8
 """Pixels of a thumbnail's side."""
 LEVELS = 16
 """Thumbnails have levels from 0 to this, as scikit-learn's digits have."""
+
+PATCH, PATCHES = 8, 6
+"""Pixels of a patch's side, and how many are taken each way."""
 
 # Images that are floats in memory at a time.
 _BLOCK = 256
@@ -32,6 +36,20 @@ def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.float64]:
     blocks = [images[start : start + _BLOCK].astype(np.float64) for start in range(0, len(images), _BLOCK)]
     small = [np.einsum("yh,nhwc,xw->nyxc", down, block, across, optimize=True) for block in blocks]
     return np.concatenate(small).reshape(len(images), -1) * (LEVELS / 255 / np.sqrt(3))
+
+
+def patches(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return 36 squares of 8×8 pixels of each image, evenly spread, each less its mean colour, in levels of 0..255.
+
+    `(n, h, w, 3)` uint8 RGB → `(36·n, 192)`. They overlap where an image has less than 48 pixels each way.
+    """
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3 or min(images.shape[1:3]) < PATCH:
+        raise ValueError(f"expected (n, h, w, 3) uint8 of at least {PATCH} pixels, got {images.shape} {images.dtype}")
+    tops, lefts = (np.linspace(0, side - PATCH, PATCHES).round().astype(int) for side in images.shape[1:3])
+    rows, columns = (starts[:, None] + np.arange(PATCH) for starts in (tops, lefts))
+    cut = images[:, rows[:, None, :, None], columns[None, :, None, :]]  # (n, 6, 6, 8, 8, 3)
+    squares = cut.reshape(-1, PATCH * PATCH, 3).astype(np.float32)
+    return (squares - squares.mean(axis=1, keepdims=True)).reshape(len(squares), -1)
 
 
 def mean_neighbour_difference(images: NDArray[np.uint8]) -> float:

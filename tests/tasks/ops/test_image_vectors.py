@@ -9,7 +9,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
-from tasks.ops.image_vectors import mean_neighbour_difference, principal_axes, thumbnails
+from tasks.ops.image_vectors import mean_neighbour_difference, patches, principal_axes, thumbnails
 
 
 def digits(count: int) -> NDArray[np.float64]:
@@ -55,3 +55,14 @@ def test_images_too_small_and_axes_too_many_are_refused():
         thumbnails(np.zeros((2, 7, 8, 3), np.uint8))
     with pytest.raises(ValueError, match=r"between 1 and 3 axes, not 4"):
         principal_axes(np.zeros((3, 9)), 4)
+
+
+def test_patches_are_squares_of_the_image_less_their_mean_colour():
+    image = np.random.default_rng(0).integers(0, 256, (2, 48, 96, 3), np.uint8)
+    found = patches(image)
+    assert found.shape == (72, 192)
+    # The ninth of the second image: second row, third column of six, whose starts are 0, 18, 35, 53, 70, 88 across.
+    square = image[1, 8:16, 35:43].reshape(64, 3).astype(float)
+    np.testing.assert_allclose(found[36 + 8].reshape(64, 3), square - square.mean(axis=0), atol=1e-4)
+    with pytest.raises(ValueError, match=r"uint8 of at least 8 pixels, got \(1, 8, 7, 3\) uint8"):
+        patches(np.zeros((1, 8, 7, 3), np.uint8))
