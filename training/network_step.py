@@ -92,5 +92,9 @@ class NetworkStep:
         return [layer for layer in self.network.modules() if isinstance(layer, nn.BatchNorm2d)]
 
     def _summed(self, part: Batch) -> Terms:
-        terms = self._objective(part)
-        return {"loss": torch.stack(list(terms.values())).sum(), **terms}
+        return with_sum(self._objective(part))
+
+
+def with_sum(terms: Terms) -> Terms:
+    """Return terms with their sum, "loss", which is what is minimised."""
+    return {"loss": torch.stack(list(terms.values())).sum(), **terms}

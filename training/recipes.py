@@ -52,6 +52,9 @@ RECIPES: Mapping[str, str] = MappingProxyType(
         "backbone": "training.backbone",
         "devise": "training.devise",
         "superres": "training.superres",
+        "gan-generator": "training.gan_generator",
+        "gan-critic": "training.gan_critic",
+        "gan": "training.gan",
         "wgan": "training.wgan",
     }
 )

@@ -16,9 +16,8 @@ from torch import nn
 
 from storage.lineage import Metric, Origin
 from tasks.ops.image_quality import mean_quality
-from training.augmentation import CropFlip
 from training.averaging import WeightAverage
-from training.batches import RandomBatches, batches_in_order
+from training.batches import batches_in_order
 from training.distributed import World
 from training.enlarging import Enlarging
 from training.feature_loss import PixelLoss, feature_loss, perceptual_loss
@@ -26,9 +25,9 @@ from training.johnson import Johnson
 from training.lineages import file_origin
 from training.network_step import NetworkStep
 from training.optimisation import Update, layer_groups
-from training.phases import Phase
 from training.picture_objectives import Loss, restoring
 from training.picture_pairs import held_out_pictures, learnt_pictures, opened_pictures, picture_origins
+from training.picture_runs import TEST_BATCH, picture_run
 from training.sources import Source
 from training.steps import HeldOut, Run
 from training.superres_config import Config
@@ -38,9 +37,6 @@ from training.unet import UNet
 from training.weights import load_weights
 
 __all__ = ["Config", "load_enlarger", "make_run", "run_on"]
-
-# What a validation takes at a time: whole rows, larger than the crops that are learnt from.
-_TEST_BATCH = 8
 
 METRIC = Metric("psnr_y", better="higher")
 
@@ -65,7 +61,7 @@ def evaluate(model: Config, weights: Path, *, rows: Config, device: torch.device
     test = held_out_pictures(rows, *opened_pictures(rows, resources))
     world = World(device=device)
     network = load_enlarger(model, weights, device=device)
-    batches = batches_in_order(test, _TEST_BATCH, world=world)
+    batches = batches_in_order(test, TEST_BATCH, world=world)
     judged = Evaluation(rows.scale, world).judged(network, batches)
     figures = mean_quality(judged)
     return HeldOut({METRIC.name: figures[f"psnr_y_border{rows.scale}"]} | figures, by_detail(judged, rows.scale))
@@ -95,17 +91,8 @@ def run_on(config: Config, train: Source, test: Source, *, world: World, seed: i
     measure = partial(evaluation.of, network)
     step = NetworkStep(network, objective, update, measure, world=world, average=average, accumulate=config.accumulate)
 
-    def reader(phase: Phase) -> RandomBatches:
-        crop = CropFlip(phase.side, config.flips)
-        size = phase.batch_size or config.batch_size
-        return RandomBatches(train, size, seed=seed, world=world, augmentation=crop, last="dropped")
-
-    return Run(
-        step,
-        phases=config.phases or (lesson_phases() if config.net == "unet" else johnson_phases()),
-        train=reader,
-        valid=lambda phase: batches_in_order(test, _TEST_BATCH, world=world),
-    )
+    phases = config.phases or (lesson_phases() if config.net == "unet" else johnson_phases())
+    return picture_run(step, phases, config, train=train, test=test, world=world, seed=seed)
 
 
 def make_network(config: Config) -> Johnson | Enlarging:
