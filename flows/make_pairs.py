@@ -23,6 +23,7 @@ from storage.spares import ensure_spare
 from storage.versions import Version
 from tasks.lots import lots_of
 from tasks.ops.pair_publication import PairPlan, is_whole, pair_jobs, plan_pairs
+from tasks.ops.pair_recipe import PairRecipe
 from tasks.ops.prepare_report import BuildFigures
 from tasks.pairs import build_pair_lot, publish_pair_version, report_pairs
 from tasks.progress import ImageProgress
@@ -86,7 +87,7 @@ def chosen_side(job: PairJob, origin: OpenVersion[Version]) -> int:
 
 
 def build_missing(
-    job: PairJob, folder: DatasetFolder, plan: PairPlan, origin: OpenVersion[Version], scratch: Path
+    job: PairJob, folder: DatasetFolder, plan: PairPlan[PairRecipe], origin: OpenVersion[Version], scratch: Path
 ) -> BuildFigures:
     """Make the pairs of the shards that have no receipt, lot by lot, and tell what it took."""
     jobs = list(pair_jobs(job.tiers, folder, plan, origin, scratch))

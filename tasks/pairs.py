@@ -18,6 +18,7 @@ from storage.versions import Version
 from tasks.lots import Lot, build_shards_of
 from tasks.ops.pair_building import PairShardJob, build_pair_shard
 from tasks.ops.pair_publication import PairPlan, publish_pairs
+from tasks.ops.pair_recipe import PairRecipe
 from tasks.ops.prepare_report import BuildFigures
 from tasks.progress import artifact_key
 
@@ -32,7 +33,7 @@ def build_pair_lot(lot: Lot[PairShardJob], workers: int, *, on_receipt: Callable
 def publish_pair_version(
     tiers: Tiers,
     folder: DatasetFolder,
-    plan: PairPlan,
+    plan: PairPlan[PairRecipe],
     opened: OpenVersion[Version],
     figures: BuildFigures,
     scratch: Path,

@@ -4,7 +4,8 @@ Exit codes: 0 done; 1 failed, result.json says why; 2 bad settings; 11 another r
 74 disk full or I/O error; 75 stopped after a checkpoint: the same command goes on.
 
 `python -m training describe RECIPE …` tells what a run would be, `… evaluate RECIPE …` measures a finished model, and
-`… features DATASET …` publishes what a model makes of all rows of a dataset.
+`… features DATASET …` publishes what a model makes of all rows of a dataset, `… restore-rows DATASET …` what one makes
+of the bad rows of pairs.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ from training.exit_codes import code_of
 from training.features_command import features
 from training.launch import Launch, carry_out
 from training.recipes import Recipe, recipe_named
+from training.restore_rows import restore_rows
 from training.settings_options import add_settings, configuration_of
 
-_OTHERS = {"describe": describe, "evaluate": evaluate, "features": features}
+_OTHERS = {"describe": describe, "evaluate": evaluate, "features": features, "restore-rows": restore_rows}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

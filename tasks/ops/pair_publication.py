@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from storage.layout import DatasetFolder
 from storage.objects import store_object
-from storage.pair_versions import PairOrigin, PairParameters, PairVersion, current_pairs
+from storage.pair_versions import PairOrigin, PairParameters, PairVersion, RowVersion, current_pairs
 from storage.publishing import publish
 from storage.reading import OpenVersion
 from storage.receipts import StoredObject, find_receipt, is_present, published_receipt, read_receipt
@@ -26,14 +27,18 @@ from tasks.ops.pair_recipe_tables import canonical_form
 from tasks.ops.pair_report import pair_sheet, pairs_card
 from tasks.ops.pixel_libraries import pair_libraries
 from tasks.ops.prepare_report import BuildFigures
+from tasks.ops.row_restorer import RowRestorer
+
+Maker = TypeVar("Maker", PairRecipe, RowRestorer)
+Rows = TypeVar("Rows", bound=RowVersion)
 
 
 @dataclass(frozen=True, slots=True)
-class PairPlan:
+class PairPlan(Generic[Maker]):
     """Which pairs are to be made of what: `keys` names the pairs of each shard of the origin, in order."""
 
     origin: PairOrigin
-    recipe: PairRecipe
+    recipe: Maker
     parameters: PairParameters
     keys: tuple[str, ...]
 
@@ -42,7 +47,7 @@ class PairPlan:
         return version_identity(self.keys, classes)
 
 
-def plan_pairs(origin: Version, dataset: str, recipe: PairRecipe, *, side: int) -> PairPlan:
+def plan_pairs(origin: Version, dataset: str, recipe: PairRecipe, *, side: int) -> PairPlan[PairRecipe]:
     """Fix what decides the pairs of `origin`, a version of `dataset`, at `side` pixels.
 
     Raises:
@@ -60,7 +65,7 @@ def plan_pairs(origin: Version, dataset: str, recipe: PairRecipe, *, side: int) 
 
 
 def pair_jobs(
-    tiers: Tiers, folder: DatasetFolder, plan: PairPlan, opened: OpenVersion[Version], scratch: Path
+    tiers: Tiers, folder: DatasetFolder, plan: PairPlan[PairRecipe], opened: OpenVersion[Version], scratch: Path
 ) -> Iterator[PairShardJob]:
     """Yield what a worker needs to know for each shard of the origin that has no receipt yet."""
     version, authority = opened.version, tiers.authority(plan.origin.dataset)
@@ -89,8 +94,8 @@ def pair_jobs(
 def publish_pairs(
     tiers: Tiers,
     folder: DatasetFolder,
-    plan: PairPlan,
-    opened: OpenVersion[Version],
+    plan: PairPlan[PairRecipe] | PairPlan[RowRestorer],
+    opened: OpenVersion[Rows],
     figures: BuildFigures,
     *,
     scratch: Path,
@@ -118,8 +123,8 @@ def publish_pairs(
 
 def _draft(
     folder: DatasetFolder,
-    plan: PairPlan,
-    opened: OpenVersion[Version],
+    plan: PairPlan[PairRecipe] | PairPlan[RowRestorer],
+    opened: OpenVersion[Rows],
     current: PairVersion | None,
     *,
     shards: tuple[VersionShard, ...],
@@ -158,7 +163,12 @@ def _shard(folder: DatasetFolder, key: str) -> VersionShard:
 
 
 def _stored_card(
-    tiers: Tiers, folder: DatasetFolder, draft: PairVersion, recipe: PairRecipe, figures: BuildFigures, scratch: Path
+    tiers: Tiers,
+    folder: DatasetFolder,
+    draft: PairVersion,
+    recipe: PairRecipe | RowRestorer,
+    figures: BuildFigures,
+    scratch: Path,
 ) -> StoredObject:
     with OpenVersion(tiers, folder.name, draft, access="sequential", check=True) as opened:
         sheet = pair_sheet(opened)

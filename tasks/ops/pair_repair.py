@@ -30,6 +30,7 @@ from storage.versions import VersionShard
 from tasks.ops.pair_building import PairShardJob, bad_array, pair_receipt
 from tasks.ops.pair_recipe_tables import recipe_from_canonical
 from tasks.ops.pixel_libraries import pair_libraries, with_changes
+from tasks.ops.row_restorer import restorer_in
 from tasks.ops.shard_building import DecodingGuard, NotReproduced
 from tasks.ops.shard_pool import build_shards
 
@@ -55,6 +56,9 @@ def rebuilt_pairs(
             yield shard.key, None
         else:
             kept.append(shard)
+    if restorer_in(version.recipe) is not None:
+        yield from ((shard.key, _by_a_model(folder, version)) for shard in kept)
+        return
     try:
         jobs = list(_jobs(folder, version, kept, scratch))
     except (DamagedDataset, ValueError) as error:
@@ -93,6 +97,14 @@ def _lacking_good(
             return f"its good images are {origin.objects / good.name}, which is damaged or gone, too{remedy}"
         share_object(origin, folder, good, scratch)
     return None
+
+
+def _by_a_model(folder: DatasetFolder, version: PairVersion) -> str:
+    return (
+        f"its bad images were restored by {version.recipe_name}: where that model is, make them again with: "
+        f"imagemill restore-rows {version.origin.dataset} --model {version.recipe_name} --name {folder.name}, after "
+        "what is damaged was deleted"
+    )
 
 
 def _is_whole(folder: DatasetFolder, shard: VersionShard) -> bool:

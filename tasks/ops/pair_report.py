@@ -13,6 +13,7 @@ from tasks.ops.markdown import code_span, markdown_table
 from tasks.ops.pair_recipe import PairRecipe
 from tasks.ops.pair_recipe_tables import table_of
 from tasks.ops.prepare_report import BuildFigures, build_text
+from tasks.ops.row_restorer import RowRestorer
 
 SHEET_PAIRS, SHEET_PAIRS_BESIDE, SHEET_THUMBNAIL = 24, 6, 96
 
@@ -30,7 +31,9 @@ def pair_sheet(opened: OpenVersion[PairVersion], *, pairs: int = SHEET_PAIRS) ->
     return contact_sheet(images, captions, columns=2 * SHEET_PAIRS_BESIDE, thumbnail=SHEET_THUMBNAIL)
 
 
-def pairs_card(name: str, version: PairVersion, recipe: PairRecipe, figures: BuildFigures, sheet: Image.Image) -> str:
+def pairs_card(
+    name: str, version: PairVersion, recipe: PairRecipe | RowRestorer, figures: BuildFigures, sheet: Image.Image
+) -> str:
     """Return the card of a version of pairs as Markdown, its pictures embedded."""
     origin, bad_side = version.origin, version.bad_side
     made_of = f"{code_span(origin.dataset)}, version {origin.number} (`{origin.identity[:16]}`)"
@@ -38,7 +41,7 @@ def pairs_card(name: str, version: PairVersion, recipe: PairRecipe, figures: Bui
         ("version", f"{version.number} (`{version.identity[:16]}`)"),
         ("pairs", f"{version.stored:,}"),
         ("good images", f"{made_of}, {origin.side} px"),
-        ("bad images", f"{bad_side} px, by the recipe {code_span(version.recipe_name)}"),
+        ("bad images", f"{bad_side} px, {_made_by(recipe)}"),
         ("format", version.array_format),
         (
             "bytes",
@@ -55,18 +58,26 @@ def pairs_card(name: str, version: PairVersion, recipe: PairRecipe, figures: Bui
             "",
             markdown_table(("", ""), rows),
             "",
-            "## Recipe",
-            "",
-            markdown_table(("defect", "parameters"), recipe_rows(recipe)),
-            "",
-            "What a recipe leaves out, a model never learns to mend.",
-            "",
+            *_recipe_section(recipe),
             "## Reading it",
             "",
             *_reading(name, good_side=origin.side, bad_side=bad_side),
             "",
         ]
     )
+
+
+def _made_by(recipe: PairRecipe | RowRestorer) -> str:
+    if isinstance(recipe, RowRestorer):
+        return f"restored by the model {code_span(recipe.name)}, weights `{recipe.digest[:16]}`"
+    return f"by the recipe {code_span(recipe.name)}"
+
+
+def _recipe_section(recipe: PairRecipe | RowRestorer) -> list[str]:
+    if isinstance(recipe, RowRestorer):
+        return ["For a critic, which learns to tell the restored images from the good ones.", ""]
+    table = markdown_table(("defect", "parameters"), recipe_rows(recipe))
+    return ["## Recipe", "", table, "", "What a recipe leaves out, a model never learns to mend.", ""]
 
 
 def _reading(name: str, *, good_side: int, bad_side: int) -> list[str]:

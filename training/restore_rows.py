@@ -1,0 +1,105 @@
+"""`python -m training restore-rows DATASET --model gan-generator`: restored rows of pairs, published for a critic.
+
+Asked to stop by SIGTERM, it does after the shard in hand, with exit code 75: the same command goes on. The last line of
+standard output is JSON: {"dataset", "version", "is_new", "rows"}.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+import torch
+
+from storage.datasets import create_dataset
+from storage.errors import named_disk_errors
+from storage.layout import DatasetFolder
+from storage.locking import dataset_lock
+from storage.pair_versions import PAIRS
+from storage.reading import open_pairs
+from storage.scratch import scratch_folder
+from storage.tiers import Tiers
+from tasks.ops.row_restorer import RowRestorer
+from training.device_lock import LOCKS, device_lock
+from training.devices import device_named
+from training.interruption import interruption_by_signals
+from training.row_restoring import Restoring, publish_restored
+from training.starting_models import starting_model
+
+RECIPES = ("gan-generator", "gan")
+"""The recipes whose models restore rows."""
+
+_LINE_SECONDS = 5.0
+
+
+def restore_rows(arguments: Sequence[str]) -> None:
+    """Carry out the command `restore-rows`."""
+    options = _parser().parse_args(arguments)
+    device = device_named(options.device, local_rank=0)
+    if options.cpu_threads is not None:
+        torch.set_num_threads(options.cpu_threads)
+    tiers = Tiers(options.slow.absolute(), (options.fast or options.slow).absolute())
+    with ExitStack() as resources:
+        pairs = resources.enter_context(open_pairs(tiers, options.dataset, number=options.version, access="sequential"))
+        model = starting_model(tiers, options.model, recipes=RECIPES, resources=resources)
+        restoring = Restoring(
+            tiers,
+            options.dataset,
+            pairs,
+            RowRestorer(model.reference, model.digest),
+            model.recipe.module.load_enlarger(model.config, model.weights, device=device),
+            device,
+            batch_size=options.batch_size,
+            report=_Lines().show,
+        )
+        _ = restoring.plan  # refuses what does not fit before a dataset is made for it
+        folder = create_dataset(tiers.slow, options.name or f"{options.dataset}-restored", kind=PAIRS)
+        _carry_out(restoring, folder, locks=options.locks)
+
+
+def _carry_out(restoring: Restoring, folder: DatasetFolder, *, locks: Path) -> None:
+    with (
+        named_disk_errors(folder.path, doing=f"{folder.name} was made"),
+        device_lock(restoring.device, folder.path, locks=locks),
+        dataset_lock(folder),
+        scratch_folder(folder) as scratch,
+        interruption_by_signals() as interruption,
+    ):
+        version, is_new = publish_restored(restoring, folder, scratch, interruption=interruption)
+    told = {"dataset": folder.name, "version": version.number, "is_new": is_new, "rows": version.stored}
+    print(msgspec.json.encode(told).decode(), flush=True)
+
+
+class _Lines:
+    """Tells on standard error how far it is, now and then."""
+
+    def __init__(self) -> None:
+        self._told = time.monotonic()
+
+    def show(self, done: int, total: int) -> None:
+        """Write a line if the last one is long enough ago."""
+        if time.monotonic() - self._told >= _LINE_SECONDS:
+            self._told = time.monotonic()
+            print(f"{done:,} of {total:,} rows restored", file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m training restore-rows", description="Publish what a model makes of the bad rows of pairs."
+    )
+    parser.add_argument("dataset", help="pairs")
+    parser.add_argument("--version", type=int, help="number of their version; the current one by default")
+    parser.add_argument("--model", default="gan-generator", help="name, name@current or name@3 (default: %(default)s)")
+    parser.add_argument("--name", help="dataset that is made; DATASET-restored by default")
+    parser.add_argument("--slow", type=Path, required=True, help="root on the large disk")
+    parser.add_argument("--fast", type=Path, help="root on the quick disk")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--batch-size", type=int, default=32, help="rows at a time (default: %(default)s)")
+    parser.add_argument("--cpu-threads", type=int, help="threads of torch; as many as there are cores by default")
+    parser.add_argument("--locks", type=Path, default=LOCKS, help="folder of the locks of GPUs (default: %(default)s)")
+    return parser
