@@ -64,7 +64,7 @@ def described(order: TrainingOrder) -> Description:
         code = process.wait()
         output = process.output()
         if code != 0:
-            raise _short_failure(process, code)
+            raise short_failure(process, code)
     try:
         # A recipe that prints something prints it before.
         return decoded(output.strip().rpartition(b"\n")[2], Description)
@@ -103,11 +103,11 @@ def measured(order: TrainingOrder, weights: Path, config: Path, *, rows: Path, o
     with training_process(["evaluate", order.recipe, *files, "--device", order.device]) as process:
         code = process.wait()
         if code != 0:
-            raise _short_failure(process, code)
+            raise short_failure(process, code)
     return decoded(out.read_bytes(), HeldOutFigures)
 
 
-def _short_failure(process: TrainingProcess, code: int | None) -> TrainingFailed:
+def short_failure(process: TrainingProcess, code: int | None) -> TrainingFailed:
     """Return the error for a process that has no run directory to tell in."""
     assert code is not None
     return TrainingFailed(process.last_words() or _signal_text(code), exit_code=max(code, 1))
