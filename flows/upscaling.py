@@ -1,69 +1,79 @@
-"""What `imagemill upscale` does: the one module of flows that reaches training, and so torch, for super-resolution."""
+"""What `imagemill upscale` and `restore` do: the one module of flows that reaches training, and so torch, for them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
 from storage.durable import partial_name
-from storage.models import open_model
 from storage.tiers import Tiers
-from training.configuration import resolved
 from training.devices import device_named
-from training.recipes import recipe_named
-from training.superres import load_enlarger
-from training.upscaling import side_by_side, upscaled
+from training.starting_models import starting_model
+from training.upscaling import Grey, side_by_side, upscaled
 
-RECIPE = "superres"
 WRITTEN = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+
+COLOURING = ("grey", "colour-cast")
+"""Who learnt to mend one of these defects gives a grey picture colours."""
+
+
+UPSCALING = ("superres",)
+RESTORING = ("gan", "gan-generator")
+"""The recipes whose models can do it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Upscaled:
-    """What was written: the picture, its size `(width, height)` before and after, and the version that made it."""
+class Improved:
+    """What was written: the picture, its size `(width, height)` before and after, and the version that made it.
+
+    `mends` are the defects that it learnt to mend, where it tells.
+    """
 
     output: Path
     before: tuple[int, int]
     after: tuple[int, int]
     model: str
     version: int
+    mends: tuple[str, ...] = ()
 
 
-def upscale_file(
+def improve_file(
     tiers: Tiers,
     photo: Path,
     output: Path,
     *,
+    recipes: Sequence[str],
     model: str,
     beside: Path | None,
     device: str,
     on_tile: Callable[[int, int], None],
-) -> Upscaled:
-    """Enlarge a picture by a registered model, and write it; `beside` gets bicubic left and the result right.
+) -> Improved:
+    """Enlarge or restore a picture by a registered model, and write it; `beside` gets before left and after right.
 
     Raises:
-        ValueError: a file is no picture, or is to be written in a format that is not known.
+        ValueError: a file is no picture, or is to be written in a format that is not known; or the model is of none of
+            the recipes.
         UnknownDataset: there is no such model, or none of it is promoted.
     """
     for path in filter(None, (output, beside)):
         if path.suffix.lower() not in WRITTEN:
             raise ValueError(f"{path} cannot be written: choose a name that ends in {', '.join(WRITTEN)}")
     image = _opened(photo)
-    with open_model(tiers, model) as opened:
-        if opened.lineage.recipe != RECIPE:
-            raise ValueError(f"{model} was trained by {opened.lineage.recipe}; upscale needs a model of {RECIPE}")
-        config = resolved(recipe_named(RECIPE), file=opened.config).recipe
+    with ExitStack() as resources:
+        opened = starting_model(tiers, model, recipes=recipes, resources=resources)
         target = device_named(device, local_rank=0)
-        network = load_enlarger(config, opened.weights, device=target)
-        result = upscaled(image, network, device=target, on_tile=on_tile)
-        number = opened.version.number
+        network = opened.recipe.module.load_enlarger(opened.config, opened.weights, device=target)
+        mends = getattr(opened.config, "defects", None) or ()
+        grey: Grey = "coloured" if set(mends) & set(COLOURING) else "kept"
+        result = upscaled(image, network, device=target, grey=grey, on_tile=on_tile)
     _write(result, output)
     if beside is not None:
         _write(side_by_side(image, result), beside)
-    return Upscaled(output, image.size, result.size, model, number)
+    return Improved(output, image.size, result.size, model, opened.number, mends)
 
 
 def _opened(photo: Path) -> Image.Image:

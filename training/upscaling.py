@@ -1,9 +1,9 @@
-"""A picture of any size and kind, enlarged by a trained network."""
+"""A picture of any size and kind, enlarged or restored by a trained network, tile by tile."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -23,8 +23,12 @@ _ALPHA_MODES = ("LA", "PA", "RGBA")
 _GREY_MODES = ("1", "L", "LA", "I;16")
 
 
+Grey = Literal["kept", "coloured"]
+"""What becomes of a grey picture: it stays so, or gets the colours that the network gives it."""
+
+
 class Enlarger(Protocol):
-    """A network that maps `(n, 3, h, w)` in [0, 1] to `(n, 3, scale·h, scale·w)`."""
+    """A network that maps `(n, 3, h, w)` in [0, 1] to `(n, 3, scale·h, scale·w)`; one that restores has scale 1."""
 
     scale: int
 
@@ -37,13 +41,15 @@ def upscaled(
     *,
     device: torch.device | str = "cpu",
     tiling: Tiling = TILING,
+    grey: Grey = "kept",
     on_tile: Callable[[int, int], None] = lambda done, total: None,
 ) -> Image.Image:
     """Return `image` upright and `network.scale` times as large, in mode L, LA, RGB or RGBA.
 
-    `network` is on `device` and in evaluation mode. Grey stays grey; a palette and CMYK become RGB by the colour
-    policy; 16-bit grey becomes 8-bit. Alpha is enlarged beside the colours, by Lanczos, and put back. A colour
-    profile of RGB or grey goes with the result. `on_tile` hears how many tiles are done, and of how many.
+    `network` is on `device` and in evaluation mode. Grey stays grey unless it is to be coloured; a palette and CMYK
+    become RGB by the colour policy; 16-bit grey becomes 8-bit. Alpha is enlarged beside the colours, by Lanczos, and
+    put back. A colour profile of RGB goes with the result, one of grey with a grey one. `on_tile` hears how many tiles
+    are done, and of how many.
 
     Raises:
         ValueError: for a mode that the colour policy does not name.
@@ -52,7 +58,7 @@ def upscaled(
     colours, alpha = _parted(source)
     enlarged = _enlarged(np.asarray(colours), network, device=device, tiling=tiling, on_tile=on_tile)
     result = Image.fromarray(enlarged)
-    if image.mode in _GREY_MODES:
+    if image.mode in _GREY_MODES and grey == "kept":
         result = result.convert("L")
     if alpha is not None:
         result.putalpha(alpha.resize(result.size, Image.Resampling.LANCZOS))
@@ -97,8 +103,9 @@ def _enlarged(
 
 def _with_profile_of(image: Image.Image, result: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
-    # A profile of inks says nothing of RGB.
-    if profile and image.mode != "CMYK":
+    # A profile of inks says nothing of RGB, nor does one of grey.
+    is_coloured = image.mode in _GREY_MODES and result.mode not in ("L", "LA")
+    if profile and image.mode != "CMYK" and not is_coloured:
         result.info["icc_profile"] = profile
     return result
 
