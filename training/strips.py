@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from tasks.ops.contact_sheet import contact_sheet
 
 STRIPS = 4
+LEAST_SIDE = 96
+"""Smaller pictures are shown with pixels of 2×2 or more: a person wants to see them, and captions need the room."""
 
 
 class Strips:
@@ -32,6 +34,8 @@ class Strips:
         if not self._pictures:
             return {}
         pictures = np.stack(self._pictures)
+        factor = -(-LEAST_SIDE // pictures.shape[2])
+        pictures = pictures.repeat(factor, axis=1).repeat(factor, axis=2)
         columns = len(pictures) // self._rows
         sheet = contact_sheet(pictures, self._captions, columns=columns, thumbnail=pictures.shape[2])
         return {"before-after": np.asarray(sheet)}

@@ -78,7 +78,7 @@ def test_a_frozen_critics_accuracy_is_the_mean_of_that_on_originals_and_on_resto
 def test_strips_show_the_bad_picture_as_large_as_the_original():
     rows = pairs(3, scale=2)
     sample = judged(RestorationEvaluation(World(), 2), rows, lambda images: images.repeat_interleave(2, 2).repeat_interleave(2, 3))  # fmt: skip  # noqa: E501
-    assert sample.samples["before-after"].shape[1] == 6 + 3 * (48 + 6)
+    assert sample.samples["before-after"].shape[1] == 6 + 3 * (96 + 6)
 
 
 def test_rows_that_were_measured_before_are_measured_the_same_again():

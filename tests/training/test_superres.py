@@ -187,9 +187,11 @@ def test_the_sample_shows_bicubic_restored_and_original_beside_one_another():
     run = tiny_run()
     sheet = run.step.validate(run.valid(PHASE)).samples["before-after"]
     large = photo_pairs(["coffee.png"], side=32, scale=2)["large"][12]
-    found = [left for left in range(sheet.shape[1] - 31) if np.array_equal(sheet[6 : 6 + 32, left : left + 32], large)]
+    # Shown three times as large, so that captions have room.
+    shown = large.repeat(3, axis=0).repeat(3, axis=1)
+    found = [left for left in range(sheet.shape[1] - 95) if np.array_equal(sheet[6 : 6 + 96, left : left + 96], shown)]
     # Margins of 6 pixels: the original is the third picture of the first strip.
-    assert found == [6 + 2 * 38]
+    assert found == [6 + 2 * 102]
 
 
 def test_averaged_weights_are_what_is_measured_and_what_is_left():
