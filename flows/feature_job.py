@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from storage.features import features_name
 from storage.layout import NAME_PATTERN
 from storage.tiers import Tiers
-from tasks.ops.feature_process import FeatureOrder
+from tasks.ops.feature_order import FeatureOrder
 from tasks.ops.feature_requests import EncoderChoice
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,16 +18,15 @@ from tasks.pairs import report_pairs
 from tasks.restored_rows import restore_pair_rows
 from tasks.staging import stage_for_reading
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class RestoringOutcome:
-    """How a run ended: "published" or "unchanged", and the version that stands now."""
+    """How a run ended: "published" or "unchanged", the version that stands now, and how many shards were restored."""
 
     status: str
     dataset: str
     version: PairVersion
+    computed: int
     card: Path
 
 
@@ -41,9 +39,9 @@ def restore_rows(job: RestoringJob) -> RestoringOutcome:
     folder = create_dataset(job.slow, job.restored, kind=PAIRS)
     with run_log(folder, "restore"), named_disk_errors(folder.path, doing=f"{job.restored} was made"):
         found = restore_pair_rows(job.order)
+        assert found.version is not None
         version, status = read_pair_version(folder, found.version), "published" if found.is_new else "unchanged"
-        logger.info("version %d: %d rows, %s", found.version, found.rows, status)
         stage_for_reading(job.tiers, job.restored, version, access=job.access)
         card = folder.objects / version.card.name
         report_pairs(job.restored, card)
-    return RestoringOutcome(status, job.restored, version, card)
+    return RestoringOutcome(status, job.restored, version, found.computed, card)

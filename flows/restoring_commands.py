@@ -58,7 +58,10 @@ def restore_rows_command(
         made = outcome.version
         if as_json:
             facts = {"status": outcome.status, "dataset": outcome.dataset, "version": made.number}
-            return typer.echo(as_text(facts | {"restored_by": made.recipe_name, "rows": made.stored}))
+            return typer.echo(
+                as_text(facts | {"restored_by": made.recipe_name, "rows": made.stored, "computed": outcome.computed})
+            )
         done = "published" if outcome.status == "published" else "nothing to do,"
         say(f"{outcome.dataset}: {done} version {made.number}, {made.stored:,} rows restored by {made.recipe_name}")
+        say(f"  shards    {outcome.computed} of {len(made.shards)} restored by this run")
         say(f"  card      {outcome.card}")

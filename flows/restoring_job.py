@@ -50,12 +50,11 @@ class RestoringJob(BaseModel):
     def order(self) -> RestoringOrder:
         """What the training process is told."""
         return RestoringOrder(
+            self.tiers,
             self.dataset,
             self.version,
             self.model,
             self.restored,
-            self.slow,
-            self.fast,
             device=self.device,
             batch_size=self.batch_size,
         )

@@ -7,14 +7,11 @@ Asked to stop by SIGTERM, it does after the shard in hand, with exit code 75: th
 from __future__ import annotations
 
 import argparse
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
-import msgspec
 import torch
 
 from storage.datasets import create_dataset
@@ -36,9 +33,8 @@ from training.feature_extraction import Extraction, extract
 from training.image_encoders import ImageEncoder, NetworkEncoder
 from training.interruption import interruption_by_signals
 from training.precision import Precision
+from training.progress_lines import ProgressLines
 from training.recipes import recipe_named
-
-_LINE_SECONDS = 1.0
 
 
 def features(arguments: Sequence[str]) -> None:
@@ -70,7 +66,7 @@ def features(arguments: Sequence[str]) -> None:
 
 def _carry_out(extraction: Extraction, folder: DatasetFolder, *, report: Path | None, locks: Path) -> None:
     with (
-        Lines(report) as lines,
+        ProgressLines(report) as lines,
         named_disk_errors(folder.path, doing=f"{folder.name} was computed"),
         device_lock(extraction.device, folder.path, locks=locks),
         dataset_lock(folder),
@@ -78,7 +74,7 @@ def _carry_out(extraction: Extraction, folder: DatasetFolder, *, report: Path | 
         interruption_by_signals() as interruption,
     ):
         found = extract(extraction, folder, scratch, interruption=interruption, report=lines.show)
-        lines.write({"version": found.version.number, "is_new": found.is_new, "computed": found.computed})
+        lines.end(version=found.version.number, is_new=found.is_new, computed=found.computed)
 
 
 def opened_encoder(
@@ -116,33 +112,6 @@ def _size(choice: EncoderChoice, version: OpenVersion[Version]) -> int:
         known = ", ".join(map(str, version.sides))
         raise ValueError(f"the rows have several sizes, {known}: say with --size which {choice.network} shall see")
     return choice.size or max(version.sides)
-
-
-class Lines:
-    """Writes lines of JSON to a file, or to standard output; a context manager. Lines on progress are throttled."""
-
-    def __init__(self, path: Path | None, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._file = sys.stdout if path is None else path.open("a", encoding="utf-8")
-        self._clock, self._shown, self._computed = clock, float("-inf"), -1
-
-    def __enter__(self) -> Lines:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._file is not sys.stdout:
-            self._file.close()
-
-    def show(self, rows: int, of: int, computed: int) -> None:
-        """Write how far it is: once a second, and whenever another shard is done."""
-        now = self._clock()
-        if computed > self._computed or rows == of or now - self._shown >= _LINE_SECONDS:
-            self._shown, self._computed = now, computed
-            self.write({"rows": rows, "of": of, "computed": computed})
-
-    def write(self, facts: dict[str, Any]) -> None:
-        """Write one line."""
-        self._file.write(msgspec.json.encode(facts).decode() + "\n")
-        self._file.flush()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,19 +1,16 @@
 """`python -m training restore-rows DATASET --model gan-generator`: restored rows of pairs, published for a critic.
 
-Asked to stop by SIGTERM, it does after the shard in hand, with exit code 75: the same command goes on. The last line of
-standard output is JSON: {"dataset", "version", "is_new", "rows"}.
+How far it is comes as lines of JSON, {"rows", "of", "computed"}, at the end {"version", "is_new", "computed"}.
+Asked to stop by SIGTERM, it does after the shard in hand, with exit code 75: the same command goes on.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-import msgspec
 import torch
 
 from storage.datasets import create_dataset
@@ -28,13 +25,12 @@ from tasks.ops.row_restorer import RowRestorer
 from training.device_lock import LOCKS, device_lock
 from training.devices import device_named
 from training.interruption import interruption_by_signals
+from training.progress_lines import ProgressLines
 from training.row_restoring import Restoring, publish_restored
 from training.starting_models import starting_model
 
 RECIPES = ("gan-generator", "gan")
 """The recipes whose models restore rows."""
-
-_LINE_SECONDS = 5.0
 
 
 def restore_rows(arguments: Sequence[str]) -> None:
@@ -55,7 +51,6 @@ def restore_rows(arguments: Sequence[str]) -> None:
             model.recipe.module.load_enlarger(model.config, model.weights, device=device),
             device,
             batch_size=options.batch_size,
-            report=_Lines().show,
         )
         _ = restoring.plan  # refuses what does not fit before a dataset is made for it
         folder = create_dataset(tiers.slow, options.name or f"{options.dataset}-restored", kind=PAIRS)
@@ -64,28 +59,15 @@ def restore_rows(arguments: Sequence[str]) -> None:
 
 def _carry_out(restoring: Restoring, folder: DatasetFolder, *, locks: Path) -> None:
     with (
+        ProgressLines() as lines,
         named_disk_errors(folder.path, doing=f"{folder.name} was made"),
         device_lock(restoring.device, folder.path, locks=locks),
         dataset_lock(folder),
         scratch_folder(folder) as scratch,
         interruption_by_signals() as interruption,
     ):
-        version, is_new = publish_restored(restoring, folder, scratch, interruption=interruption)
-    told = {"dataset": folder.name, "version": version.number, "is_new": is_new, "rows": version.stored}
-    print(msgspec.json.encode(told).decode(), flush=True)
-
-
-class _Lines:
-    """Tells on standard error how far it is, now and then."""
-
-    def __init__(self) -> None:
-        self._told = time.monotonic()
-
-    def show(self, done: int, total: int) -> None:
-        """Write a line if the last one is long enough ago."""
-        if time.monotonic() - self._told >= _LINE_SECONDS:
-            self._told = time.monotonic()
-            print(f"{done:,} of {total:,} rows restored", file=sys.stderr, flush=True)
+        found = publish_restored(restoring, folder, scratch, interruption=interruption, report=lines.show)
+        lines.end(version=found.version.number, is_new=found.is_new, computed=found.computed)
 
 
 def _parser() -> argparse.ArgumentParser:

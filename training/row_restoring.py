@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
@@ -34,8 +35,8 @@ from training.interruption import Interruption
 from training.pixel_ranges import as_levels, as_unit
 from training.restorers import Restorer
 
-Report = Callable[[int, int], None]
-"""Is told after each batch how many rows are restored, and of how many."""
+Report = Callable[[int, int, int], None]
+"""Is told after each batch how many rows are restored, of how many, and how many shards were by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,6 @@ class Restoring:
     network: Restorer
     device: torch.device
     batch_size: int = 32
-    report: Report = field(default=lambda done, total: None)
 
     @property
     def plan(self) -> PairPlan[RowRestorer]:
@@ -77,10 +77,19 @@ class Restoring:
         return PairPlan(origin, self.restorer, parameters, keys)
 
 
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """How it ended: the version that holds the rows, whether it is new, and how many shards were restored."""
+
+    version: PairVersion
+    is_new: bool
+    computed: int
+
+
 def publish_restored(
-    restoring: Restoring, folder: DatasetFolder, scratch: Path, *, interruption: Interruption
-) -> tuple[PairVersion, bool]:
-    """Restore the shards that have no receipt, and publish all; return the version, and whether it is new.
+    restoring: Restoring, folder: DatasetFolder, scratch: Path, *, interruption: Interruption, report: Report
+) -> Restored:
+    """Restore the shards that have no receipt, and publish all.
 
     Raises:
         KeyboardInterrupt: it was asked to stop, and did after the shard in hand.
@@ -88,18 +97,26 @@ def publish_restored(
         NotEnoughSpace: the restored pictures do not fit on the disk.
     """
     plan, began = restoring.plan, time.monotonic()
-    missing = [shard for shard in _shards(restoring, plan) if find_receipt(folder, shard.key) is None]
-    total = sum(len(shard) for shard in missing)
-    done, cpu = 0, 0.0
-    with reserved(folder.path.parent, total * plan.parameters.bad_side**2 * 3, purpose="restored pictures") as room:
-        for shard in missing:
+    shards = list(_shards(restoring, plan))
+    missing = [shard for shard in shards if find_receipt(folder, shard.key) is None]
+    total, lacking = sum(map(len, shards)), sum(map(len, missing))
+    done, cpu = total - lacking, 0.0
+    with reserved(folder.path.parent, lacking * plan.parameters.bad_side**2 * 3, purpose="restored pictures") as room:
+        for count, shard in enumerate(missing):
             if interruption.is_requested:
-                raise KeyboardInterrupt(f"{done} of {total} rows were restored; run it again to go on")
-            receipt = _restored_shard(restoring, folder, shard, scratch, on_rows=_counting(restoring, done, total))
+                raise KeyboardInterrupt(f"{done} of {total} rows are restored; run it again to go on")
+            show = partial(_show, report, done, total, count)
+            receipt = _restored_shard(restoring, folder, shard, scratch, on_rows=show)
             done, cpu = done + len(shard), cpu + receipt.cpu_seconds
             room.spend(sum(array.stored.bytes for array in receipt.arrays[BAD:]))
-    figures = BuildFigures(total, time.monotonic() - began, cpu)
-    return publish_pairs(restoring.tiers, folder, plan, restoring.pairs, figures, scratch=scratch)
+    report(total, total, len(missing))
+    figures = BuildFigures(lacking, time.monotonic() - began, cpu)
+    version, is_new = publish_pairs(restoring.tiers, folder, plan, restoring.pairs, figures, scratch=scratch)
+    return Restored(version, is_new, len(missing))
+
+
+def _show(report: Report, done: int, total: int, shards: int, rows: int) -> None:
+    report(done + rows, total, shards)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +191,3 @@ def _pictures(restoring: Restoring, shard: _Shard, on_rows: Callable[[int], None
         with torch.inference_mode():
             yield from as_levels(restoring.network(as_unit(rows).to(restoring.device)))
         on_rows(chunk.stop)
-
-
-def _counting(restoring: Restoring, done: int, total: int) -> Callable[[int], None]:
-    return lambda rows: restoring.report(done + rows, total)

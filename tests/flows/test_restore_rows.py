@@ -48,7 +48,13 @@ def test_rows_are_restored_published_and_staged_once(root: Path):
     [
         (("photos-numbers", "--model", "nobody"), 2, "has no model 'nobody'"),
         (("nothing",), 2, "nothing holds no published version"),
-        (("photos-numbers", "--model", "gan-critic", "--name", "odd"), 2, "here a model of gan-generator or gan is"),
+        # Only the training process knows of recipes: starting one takes seconds.
+        pytest.param(
+            ("photos-numbers", "--model", "gan-critic", "--name", "odd"),
+            2,
+            "here a model of gan-generator or gan is",
+            marks=pytest.mark.slow,
+        ),
         (("photos-numbers", "--name", "a/b"), 2, "a dataset's name has letters, digits"),
     ],
 )

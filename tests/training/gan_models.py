@@ -16,7 +16,7 @@ from tests.faults.bare_prepare import BareJob, prepare
 from tests.storage.stored_models import finished_run, new_model, promoted
 from tests.training.photo_pairs import squares
 from training.critic import Critic
-from training.restorers import RestorerShape, make_restorer
+from training.restorers import Restorer, RestorerShape, make_restorer
 
 SIDE = 32
 NUMBERS = """
@@ -58,7 +58,7 @@ def publish_photo_pairs(root: Path) -> None:
     make(BarePairs(str(root), str(root), NUMBERS, "photos-numbers", side=SIDE))
 
 
-def generator() -> nn.Module:
+def generator() -> Restorer:
     """Return a generator that changes pictures a little, the same in every process."""
     torch.manual_seed(1)
     network = make_restorer(RestorerShape(width=4), scale=1)

@@ -33,7 +33,7 @@ def tiny_run(**changes: Any) -> Run:
     config = Config(
         **{"dataset": "none", "slow": Path("/"), "large": SIDE, "small": SIDE, "phases": (PHASE,), **changes}
     )
-    players = Players(generator(), critic())  # type: ignore[arg-type] # it is a Restorer
+    players = Players(generator(), critic())
     return run_on(config, players, MemoryRows(rows), MemoryRows(rows), world=World(), seed=0)
 
 

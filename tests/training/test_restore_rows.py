@@ -68,17 +68,16 @@ def test_the_same_command_again_restores_nothing(pairs_root: Path, capfd: pytest
     objects = {path: path.stat().st_mtime_ns for path in (pairs_root / "again" / "receipts").rglob("*.json")}
     capfd.readouterr()
     assert restored(pairs_root, "again") == 0
-    told = json.loads(capfd.readouterr().out)
-    assert (told["version"], told["is_new"]) == (1, False)
+    told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert told[-2:] == [{"rows": 82, "of": 82, "computed": 0}, {"version": 1, "is_new": False, "computed": 0}]
     assert {path: path.stat().st_mtime_ns for path in objects} == objects
 
 
 def test_a_run_that_was_stopped_goes_on_after_its_last_shard_to_the_same_bytes(pairs_root: Path):
     assert restored(pairs_root, "whole") == 0
-    tiers, told, interruption = Tiers(pairs_root, pairs_root), [], Interruption()
+    tiers, interruption = Tiers(pairs_root, pairs_root), Interruption()
 
-    def report(done: int, total: int) -> None:
-        told.append(done)
+    def report(rows: int, of: int, computed: int) -> None:
         interruption.request()
 
     folder = create_dataset(pairs_root, "stopped", kind=PAIRS)
@@ -86,10 +85,10 @@ def test_a_run_that_was_stopped_goes_on_after_its_last_shard_to_the_same_bytes(p
         digest = restorer_digest(pairs_root, "whole")
         network = generator().eval()
         restoring = Restoring(
-            tiers, "photos-numbers", pairs, RowRestorer("gan-generator@1", digest), network, torch.device("cpu"), report=report  # type: ignore[arg-type] # it is a Restorer  # noqa: E501
-        )  # fmt: skip
-        with pytest.raises(KeyboardInterrupt, match=r"\d+ of \d+ rows were restored; run it again to go on"):
-            publish_restored(restoring, folder, scratch, interruption=interruption)
+            tiers, "photos-numbers", pairs, RowRestorer("gan-generator@1", digest), network, torch.device("cpu")
+        )
+        with pytest.raises(KeyboardInterrupt, match=r"\d+ of 82 rows are restored; run it again to go on"):
+            publish_restored(restoring, folder, scratch, interruption=interruption, report=report)
     first = {path: path.stat().st_mtime_ns for path in (pairs_root / "stopped" / "receipts").rglob("*.json")}
     assert len(first) == 1
     assert restored(pairs_root, "stopped") == 0
