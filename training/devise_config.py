@@ -25,9 +25,10 @@ class Config:
     """Settings of a run.
 
     It learns from the seen classes of split number `split` of the class splits `splits` (`splits-<dataset>` unless
-    told) of `dataset`, whose vectors are those of the word maps `words`. The backbone is a `network`, of `width` if it
-    is the small one. It begins as a registered model of the recipes backbone or devise, `start=backbone@current`, the
-    heads too if that is one of devise; or with `weights`, a file of torchvision's.
+    told) of `dataset`, whose vectors are those of the word maps `words`, each drawn by `hypernym_weight` towards what
+    its noun is a kind of (`tasks.ops.word_space`; the paper's are as they are, 0). The backbone is a `network`, of
+    `width` if it is the small one. It begins as a registered model of the recipes backbone or devise,
+    `start=backbone@current`, the heads too if that is one of devise; or with `weights`, a file of torchvision's.
 
     With `features`, a dataset of features that `start` made, only heads learn, on those. Else the rows at `size`
     pixels are read, and what learns is a matter of phases: the backbone has two layer groups, the heads are the third.
@@ -45,6 +46,7 @@ class Config:
     version: int | None = None
     words: str = "words"
     words_version: int | None = None
+    hypernym_weight: float = 0.0
     splits: str | None = None
     splits_version: int | None = None
     split: int = 0
@@ -85,6 +87,8 @@ class Config:
         for name in ("margin", "scale"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        if not self.hypernym_weight >= 0:
+            raise ValueError(f"hypernym_weight cannot be below 0, got {self.hypernym_weight}")
         for name in ("size", "hidden", "batch_size", "rows_per_class", "width"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.class_splits import open_class_splits
+from storage.class_splits import OpenClassSplits, open_class_splits
 from storage.errors import DatasetError
 from storage.features import OpenFeatures, open_features
 from storage.word_maps import WordMap, open_word_maps
 from tasks.ops.demo_classes import demo_classes
-from tasks.ops.word_space import in_word_space, noun_centre
+from tasks.ops.word_space import noun_space
 from tasks.ops.wordnet_hops import HopGraph, hop_graph
 from training.class_rows import TARGETS, ClassRows, open_class_rows
 from training.devise_config import Config, tiers_of
@@ -33,7 +33,7 @@ class WordSpace:
     rows: ClassRows
     nouns: WordMap
     vectors: NDArray[np.float32]
-    """`(nouns, dimensions)`, all nouns less their mean, of length 1; all zeros where there is no vector."""
+    """`(nouns, dimensions)`, all nouns as `noun_space` places them; all zeros where there is no vector."""
 
     def class_vectors(self, labels: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the vectors of classes, `(len(labels), dimensions)`."""
@@ -83,14 +83,19 @@ def open_word_space(config: Config, resources: ExitStack, *, words_of: Config | 
             f"the class splits {config.splits_name} and the word maps {words.words} are of different nouns",
             remedy=f"run: imagemill splits {config.dataset} --words {words.words}",
         )
-    return WordSpace(rows, nouns, in_word_space(np.asarray(nouns.vectors), noun_centre(nouns)))
+    hypernyms = _opened_splits(config, resources).hypernyms
+    return WordSpace(rows, nouns, noun_space(nouns, hypernyms=hypernyms, weight=words.hypernym_weight).units)
 
 
 def open_hops(config: Config, resources: ExitStack) -> HopGraph:
     """Return which nouns of the class splits are one hop from which."""
-    name, number = config.splits_name, config.splits_version
-    splits = resources.enter_context(open_class_splits(tiers_of(config), name, number=number))
+    splits = _opened_splits(config, resources)
     return hop_graph(splits.hypernyms, nouns=len(splits.split(config.split).names))
+
+
+def _opened_splits(config: Config, resources: ExitStack) -> OpenClassSplits:
+    name, number = config.splits_name, config.splits_version
+    return resources.enter_context(open_class_splits(tiers_of(config), name, number=number))
 
 
 def rows_for(role: str, config: Config, space: WordSpace, resources: ExitStack) -> Source:

@@ -19,12 +19,15 @@ from training.lineages import file_origin
 
 
 def pinned(config: Config) -> Config:
-    """Return the settings with numbers in place of all that is current now."""
+    """Return the settings with numbers in place of all that is current now, and the class splits by name."""
     with _opened(config) as found:
-        numbers = {field: found[role].version.number for role, field in _FIELDS.items() if role in found}
+        numbers: dict[str, Any] = {
+            field: found[role].version.number for role, field in _FIELDS.items() if role in found
+        }
         if config.start is not None:
             numbers["start"] = f"{_name_of(config.start)}@{found[START].version.number}"
-        return replace(config, **numbers)
+        # By name: who searches with the model knows nothing of what is meant where none is given.
+        return replace(config, splits=config.splits_name, **numbers)
 
 
 def origins(config: Config) -> list[Origin]:

@@ -18,15 +18,19 @@ from storage.versions import Version
 from storage.word_maps import OpenWordMaps, open_word_maps
 from tasks.ops.class_words import class_word
 from tasks.ops.exact_search import nearest_rows
-from tasks.ops.noun_queries import QuestionReader, Taken
+from tasks.ops.likely_rows import shares
+from tasks.ops.noun_queries import Question, QuestionReader, Taken
 from tasks.ops.picture_nouns import nearest_nouns
-from tasks.ops.search_model import SearchModel, search_model
+from tasks.ops.search_model import SearchModel, learnt_space, search_model
 from tasks.ops.search_results import ClassAsked, Hit, NounHit, Searched, SearchResult
 from tasks.ops.search_roles import class_roles
+from tasks.ops.word_space import NounSpace
 
 Among = Literal["nouns", "classes"]
 LOOKED_AT, LENGTH_TOLERANCE = 256, 0.01
 """Vectors of an index whose length is looked at, and how far it may be from 1: bf16 keeps three digits."""
+POOL = 1000
+"""So many rows near the words are compared with all classes, or four times as many as are wanted."""
 NEAR_CLASSES = 5
 """So many classes near the words are told of: what a noun that is no class of the rows will probably find."""
 
@@ -42,19 +46,21 @@ class ImageSearch:
     features: OpenFeatures
     rows: OpenVersion[Version]
     maps: OpenWordMaps
+    space: NounSpace
     model: SearchModel
     labels: dict[str, str]
     roles: dict[str, str]
 
     def by_words(self, phrases: Sequence[str], *, count: int) -> SearchResult:
-        """Return the `count` rows that are nearest to what `phrases` name.
+        """Return the `count` rows, of those nearest to what `phrases` name, that are likelier that than another class.
 
         Raises:
             ValueError: a word is not known; the message has what may have been meant.
         """
-        reader = QuestionReader(self.maps.nouns, self.maps.vectors, preferred=frozenset(self.rows.classes))
+        preferred = frozenset(self.rows.classes)
+        reader = QuestionReader(self.maps.nouns, self.maps.vectors, space=self.space, preferred=preferred)
         question = reader.question(phrases)
-        hits = self._hits(question.vector, count)
+        hits = self._likeliest(question, count)
         asked = self._asked(question.taken, hits)
         near = self._nouns(question.vector, "classes", NEAR_CLASSES)
         return SearchResult(self._searched, question.taken, question.passed_over, "", near, asked, hits)
@@ -87,16 +93,29 @@ class ImageSearch:
         rows = np.flatnonzero(known.has_vector)
         if among == "classes":
             rows = rows[[known.names[row] in classes for row in rows.tolist()]]
-        return nearest_nouns(vector, known, rows, classes, count=count)
+        return nearest_nouns(vector, known, self.space, rows, classes, count=count)
 
     def _hits(self, vector: NDArray[np.float32], count: int) -> tuple[Hit, ...]:
+        rows, cosines = self._nearest(vector, count)
+        return tuple(map(self._hit, rows.tolist(), cosines.tolist()))
+
+    def _likeliest(self, question: Question, count: int) -> tuple[Hit, ...]:
+        rows, cosines = self._nearest(question.vector, max(POOL, 4 * count))
+        asked = {one.sense.wnid for one in question.taken if one.sense}
+        nouns = self.maps.nouns
+        rivals = [nouns.rows[name] for name in self.rows.classes if name in nouns.rows and name not in asked]
+        likely = shares(self.features.read(rows), question.vector, self.space.units[rivals])
+        order = np.argsort(-likely, kind="stable")[:count]
+        return tuple(map(self._hit, rows[order].tolist(), cosines[order].tolist(), likely[order].tolist()))
+
+    def _nearest(self, vector: NDArray[np.float32], count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         blocks = (block for _, block in self.features.blocks())
         found = nearest_rows(vector[None], blocks, count=count)
-        return tuple(map(self._hit, found.rows[0].tolist(), found.cosines[0].tolist()))
+        return found.rows[0], found.cosines[0]
 
-    def _hit(self, row: int, cosine: float) -> Hit:
+    def _hit(self, row: int, cosine: float, share: float | None = None) -> Hit:
         name = self.rows.classes[self.rows.labels[row]]
-        return Hit(row, cosine, name, self.labels[name], self.roles.get(name, ""), self.rows.path(row))
+        return Hit(row, cosine, name, self.labels[name], self.roles.get(name, ""), self.rows.path(row), share)
 
     def _asked(self, taken: tuple[Taken, ...], hits: tuple[Hit, ...]) -> tuple[ClassAsked, ...]:
         """Return the classes of the rows that were asked for by name, each once."""
@@ -138,7 +157,8 @@ def open_search(tiers: Tiers, index: str, *, number: int, words: str | None = No
                 )
             require_unit_vectors(index, features)
             labels = class_labels(maps, source.dataset, rows.classes)
-            yield ImageSearch(index, features, rows, maps, model, labels, class_roles(tiers, model))
+            space = learnt_space(tiers, model, maps.nouns)
+            yield ImageSearch(index, features, rows, maps, space, model, labels, class_roles(tiers, model))
 
 
 def require_unit_vectors(index: str, features: OpenFeatures) -> None:

@@ -13,7 +13,7 @@ from storage.word_maps import WordMap
 from tasks.ops.noun_lexicon import NounLexicon, Sense, is_wnid, singulars, spellings
 from tasks.ops.word_mapping import Vectors, row_in_any_case
 from tasks.ops.word_queries import suggestions, unit_vectors
-from tasks.ops.word_space import in_word_space, noun_centre
+from tasks.ops.word_space import NounSpace, noun_space
 
 SMALL_WORDS = frozenset(
     {"a", "an", "and", "at", "by", "for", "from", "in", "into", "near", "of", "on", "or", "over", "the", "to", "under"}
@@ -52,11 +52,17 @@ class Question:
 class QuestionReader:
     """Reads questions with published word maps; `words` are all words that have a vector, nouns or not."""
 
-    def __init__(self, nouns: WordMap, words: Vectors, *, preferred: frozenset[str] = frozenset()) -> None:
-        """Nouns whose wnid is `preferred` are taken before equally usual ones."""
-        self._nouns, self._words = nouns, words
+    def __init__(
+        self,
+        nouns: WordMap,
+        words: Vectors,
+        *,
+        space: NounSpace | None = None,
+        preferred: frozenset[str] = frozenset(),
+    ) -> None:
+        """Nouns whose wnid is `preferred` are taken before equally usual ones. `space` is that of the nouns."""
+        self._words, self._space = words, space or noun_space(nouns)
         self._lexicon = NounLexicon(nouns, preferred=preferred)
-        self._centre = noun_centre(nouns)
 
     def question(self, phrases: Sequence[str]) -> Question:
         """Return the mean direction of all that `phrases` name, each a noun or a phrase of several.
@@ -69,7 +75,7 @@ class QuestionReader:
         passed_over = tuple(word for _, words in read for word in words)
         if not taken:
             raise ValueError(f"nothing to search for in {' '.join(phrases)!r}; name a noun, such as dog")
-        vectors = np.concatenate([self._vector(one) for one in taken])
+        vectors = np.stack([self._vector(one) for one in taken])
         # Each is known to no more than float32: what is left of a sum that cancels out is chance.
         mean = vectors.mean(axis=0)
         if np.linalg.norm(mean) < 1e-3:
@@ -116,8 +122,8 @@ class QuestionReader:
 
     def _taken(self, word: str, how: HowTaken, senses: list[Sense]) -> Taken:
         first, *others = senses
-        own = self._nouns.vectors[first.row]
-        is_same = [np.array_equal(self._nouns.vectors[other.row], own) for other in others]
+        units = self._space.units
+        is_same = [np.array_equal(units[other.row], units[first.row]) for other in others]
         apart = tuple(other for other, same in zip(others, is_same, strict=True) if not same)
         return Taken(word, how, first, apart, sum(is_same))
 
@@ -125,11 +131,11 @@ class QuestionReader:
         return None if row_in_any_case(word, self._words) is None else Taken(word, "word", None)
 
     def _vector(self, taken: Taken) -> NDArray[np.float32]:
-        """Return the vector of a part in word space, `(1, d)`."""
+        """Return the vector of a part in word space, `(d,)`."""
         if taken.sense is not None:
-            return in_word_space(self._nouns.vectors[taken.sense.row][None], self._centre)
+            return self._space.units[taken.sense.row]
         row = row_in_any_case(taken.asked, self._words)
-        return in_word_space(unit_vectors(np.asarray(self._words.vectors[row])[None]), self._centre)
+        return self._space.word(np.asarray(self._words.vectors[row]))
 
     def _unknown(self, phrase: str, word: str) -> ValueError:
         if is_wnid(word):

@@ -9,7 +9,7 @@ from storage.word_maps import WordMap
 from tasks.ops.exact_search import nearest_rows
 from tasks.ops.search_results import NounHit
 from tasks.ops.word_rules import POLICY
-from tasks.ops.word_space import in_word_space, noun_centre
+from tasks.ops.word_space import NounSpace
 
 SHARED = 1000
 """More nouns than have one vector: so many are looked through beyond those that are wanted."""
@@ -17,20 +17,25 @@ _RANK = {rule.name: place for place, rule in enumerate(POLICY)}
 
 
 def nearest_nouns(
-    vector: NDArray[np.float32], nouns: WordMap, rows: NDArray[np.int64], classes: frozenset[str], *, count: int
+    vector: NDArray[np.float32],
+    nouns: WordMap,
+    space: NounSpace,
+    rows: NDArray[np.int64],
+    classes: frozenset[str],
+    *,
+    count: int,
 ) -> tuple[NounHit, ...]:
-    """Return the `count` of the nouns `rows` nearest to `vector`, `(d,)` float32 of length 1, the nearest first.
+    """Return the `count` of the nouns `rows` nearest in `space` to `vector`, `(d,)` of length 1, the nearest first.
 
     All of `rows` have a vector. Of nouns with one and the same vector there is one: one of `classes`, which are wnids,
     else the one whose own word the vector is.
     """
-    units = in_word_space(nouns.vectors[rows], noun_centre(nouns))
     # Equal vectors have equal cosines, and come together.
-    found = nearest_rows(vector[None], units, count=count + SHARED)
+    found = nearest_rows(vector[None], space.units[rows], count=count + SHARED)
     of_vector: dict[bytes, list[tuple[int, float]]] = {}
     for place, cosine in zip(found.rows[0].tolist(), found.cosines[0].tolist(), strict=True):
         row = int(rows[place])
-        of_vector.setdefault(nouns.vectors[row].tobytes(), []).append((row, cosine))
+        of_vector.setdefault(space.units[row].tobytes(), []).append((row, cosine))
 
     def preference(each: tuple[int, float]) -> tuple[bool, int, int]:
         row = each[0]

@@ -9,10 +9,15 @@ import tomllib
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from storage.class_splits import open_class_splits
 from storage.errors import DamagedDataset
 from storage.models import OpenModel, open_model, parsed_reference
 from storage.plain_files import read_file
 from storage.tiers import Tiers
+from storage.word_maps import WordMap
+from tasks.ops.word_space import NounSpace, noun_space
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class SearchModel:
     """A version of a model that maps pictures into word space.
 
     `dataset` is where it learnt from, and `split` which of the `splits` it was kept to, None where it saw all classes.
+    `hypernym_weight` is how much its nouns were drawn towards those above.
     """
 
     name: str
@@ -36,6 +42,7 @@ class SearchModel:
     words: Learnt
     splits: Learnt | None
     split: int | None
+    hypernym_weight: float
 
     @property
     def reference(self) -> str:
@@ -66,7 +73,22 @@ def search_model(tiers: Tiers, reference: str) -> SearchModel:
             words=_learnt(opened, settings["words"]),
             splits=_learnt(opened, settings["splits"]) if settings.get("splits") else None,
             split=settings.get("split"),
+            hypernym_weight=float(settings.get("hypernym_weight", 0)),
         )
+
+
+def learnt_space(tiers: Tiers, model: SearchModel, nouns: WordMap) -> NounSpace:
+    """Return the space of `nouns` as the model learnt it.
+
+    Raises:
+        UnknownDataset: the class splits that tell what is above a noun are not there.
+    """
+    if model.hypernym_weight == 0:
+        return noun_space(nouns)
+    if model.splits is None:
+        raise DamagedDataset(f"{model.reference} drew nouns towards those above, and does not say which those are")
+    with open_class_splits(tiers, model.splits.name, number=model.splits.version) as splits:
+        return noun_space(nouns, hypernyms=np.asarray(splits.hypernyms), weight=model.hypernym_weight)
 
 
 def _settings(opened: OpenModel) -> dict[str, Any]:

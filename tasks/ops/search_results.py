@@ -11,6 +11,7 @@ from tasks.ops.noun_queries import Taken
 class Hit:
     """A row that was found, and the cosine between its vector and the one asked for.
 
+    `share`, of words, is the softmax of what is asked for among it and the classes of the dataset.
     `role` is "seen" or "unseen" where the model is known to have learnt from its class or not, else empty.
     """
 
@@ -20,6 +21,7 @@ class Hit:
     label: str
     role: str
     path: str
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from training.__main__ import main
 from training.batches import RandomBatches
 from training.configuration import Configuration, resolved
 from training.devise import Config, evaluate, image_encoder, make_run
+from training.devise_data import open_word_space
 from training.distributed import World
 from training.recipes import recipe_named
 
@@ -109,6 +110,20 @@ def test_a_model_is_not_measured_on_classes_that_it_learnt_from(run: Path):
             device=torch.device("cpu"),
             resources=resources,
         )
+
+
+def test_classes_are_drawn_towards_what_they_are_kinds_of_as_the_model_has_learnt_it(run: Path):
+    plain, drawn = settings(run), settings(run, hypernym_weight=0.5)
+    with ExitStack() as resources:
+        before, after = (open_word_space(config, resources).vectors for config in (plain, drawn))
+        of_model = open_word_space(plain, resources, words_of=drawn).vectors
+    np.testing.assert_array_equal(of_model, after)
+    # Noun 0 is above all nine classes, and nothing is above the last.
+    np.testing.assert_array_equal(after[[0, -1]], before[[0, -1]])
+    expected = before[1:10] + 0.5 * before[0]
+    np.testing.assert_allclose(after[1:10], expected / np.linalg.norm(expected, axis=1, keepdims=True), atol=1e-6)
+    with pytest.raises(ValueError, match="hypernym_weight cannot be below 0, got -1"):
+        replace(plain, hypernym_weight=-1)
 
 
 def test_what_is_not_there_is_told_with_the_command_that_makes_it(slow: Path, tmp_path: Path, capsys):

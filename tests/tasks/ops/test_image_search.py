@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from storage.class_splits import open_class_splits
 from storage.errors import UnknownDataset
 from tasks.ops.image_search import ImageSearch, open_search
 from tasks.ops.search_index import find_index, wanted_index
 from tasks.ops.search_model import search_model
+from tasks.ops.word_space import noun_space
 from tests.storage.stored_models import new_model, promoted, registered
 from tests.storage.word_bundles import published_words
 from tests.tasks.ops.searchable import (
@@ -39,18 +41,24 @@ def search(searchable: Searchable):
         yield opened
 
 
-def plain_order(searchable: Searchable, query: np.ndarray) -> list[tuple[float, int]]:
-    """Cosines and rows, the nearest first."""
+def plain_order(searchable: Searchable, query: np.ndarray, rival: np.ndarray | None = None) -> list[tuple[float, int]]:
+    """Cosines and rows, those first that are likelier the query than the rival, where there is one."""
     vectors = searchable.vectors_of(searchable.pictures)
-    return sorted(((float(vector @ query), row) for row, vector in enumerate(vectors)), key=lambda each: -each[0])
+    less = query * 0 if rival is None else rival
+    found = [(float(vector @ query - vector @ less), float(vector @ query), row) for row, vector in enumerate(vectors)]
+    return [(cosine, row) for _, cosine, row in sorted(found, key=lambda each: -each[0])]
 
 
 def test_by_a_word_the_rows_of_its_class_come_first_with_all_that_is_known_of_them(
     searchable: Searchable, search: ImageSearch
 ):
     result = search.by_words(["dog"], count=6)
-    expected = plain_order(searchable, searchable.noun_units[1])[:6]
+    _, dog, cat = searchable.noun_units
+    expected = plain_order(searchable, dog, cat)[:6]
     assert [hit.row for hit in result.hits] == [row for _, row in expected]
+    differences = [vector @ (dog - cat) for vector in searchable.vectors_of(searchable.pictures)]
+    shares = [1 / (1 + np.exp(-16 * differences[hit.row])) for hit in result.hits]
+    assert [hit.share for hit in result.hits] == pytest.approx(shares, abs=1e-4)
     assert [hit.cosine for hit in result.hits] == pytest.approx([cosine for cosine, _ in expected], abs=1e-5)
     first = result.hits[:EACH]
     assert {(hit.class_name, hit.label, hit.role) for hit in first} == {(DOG, "dog", "unseen")}
@@ -161,7 +169,7 @@ def test_a_split_that_is_gone_costs_the_roles_and_not_the_search(tmp_path: Path,
 
 def test_the_words_that_a_model_learnt_are_searched_with_and_not_newer_ones(tmp_path: Path):
     searchable = published_searchable(tmp_path)
-    before = plain_order(searchable, searchable.noun_units[1])
+    before = plain_order(searchable, searchable.noun_units[1], searchable.noun_units[2])
     published_words(searchable.tiers, seed=1)
     with open_search(searchable.tiers, INDEX, number=1) as opened:
         assert opened.maps.version.number == 1
@@ -176,4 +184,29 @@ def test_an_index_of_vectors_that_are_not_of_word_space_is_refused(tmp_path: Pat
     publish_index(searchable, length=1.5)
     said = r"features-photos-devise has vectors of lengths from 1.5 to 1.5, not 1: devise@1 puts pictures elsewhere"
     with pytest.raises(ValueError, match=said), open_search(searchable.tiers, INDEX, number=2):
+        pass
+
+
+def test_nouns_are_searched_in_the_space_that_the_model_learnt(tmp_path: Path):
+    searchable = published_searchable(tmp_path)
+    register_model(searchable, settings="hypernym_weight = 0.5\n")
+    publish_index(searchable, encoder="devise@2")
+    tiers = searchable.tiers
+    with open_class_splits(tiers, "splits-photos") as splits, open_search(tiers, INDEX, number=2) as search:
+        nouns, pairs = search.maps.nouns, np.asarray(splits.hypernyms)
+        expected = noun_space(nouns, hypernyms=pairs, weight=0.5).units
+        np.testing.assert_array_equal(search.space.units, expected)
+        assert np.abs(expected - noun_space(nouns).units).max() > 0.05
+        asked = search.by_words(["dog"], count=1).hits[0]
+        vector = searchable.vectors_of(searchable.pictures)[asked.row]
+        assert asked.cosine == pytest.approx(float(vector @ expected[nouns.rows[DOG]]), abs=1e-5)
+
+
+def test_without_the_splits_that_tell_what_is_above_a_noun_such_a_model_cannot_be_searched_with(tmp_path: Path):
+    searchable = published_searchable(tmp_path)
+    register_model(searchable, settings="hypernym_weight = 0.5\n")
+    publish_index(searchable, encoder="devise@2")
+    for path in searchable.tiers.authority("splits-photos").versions.iterdir():
+        path.unlink()
+    with pytest.raises(UnknownDataset, match="splits-photos"), open_search(searchable.tiers, INDEX, number=2):
         pass

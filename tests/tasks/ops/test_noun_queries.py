@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tasks.ops.noun_queries import Question, QuestionReader
-from tasks.ops.word_space import in_word_space, noun_centre
+from tasks.ops.word_space import noun_centre
 from tests.tasks.ops.animal_words import NOUNS, WORDS, animal_map, animal_words, expected_vector
 
 
@@ -140,15 +140,3 @@ def test_words_that_cancel_each_other_out_mean_nothing():
     assert reader.question(["hither"]).vector == pytest.approx(-reader.question(["thither"]).vector, abs=1e-5)
     with pytest.raises(ValueError, match="the vectors of hither, thither cancel each other out"):
         reader.question(["hither", "thither"])
-
-
-def test_in_word_space_nouns_have_no_mean_and_those_without_a_vector_stay_nothing():
-    nouns = animal_map()
-    centre = noun_centre(nouns)
-    has_vector = nouns.has_vector
-    np.testing.assert_allclose((nouns.vectors[has_vector] - centre).mean(axis=0), 0, atol=1e-6)
-    moved = in_word_space(nouns.vectors, centre)
-    assert np.linalg.norm(moved, axis=1).tolist() == pytest.approx([1.0] * 9 + [0.0])
-    nothing = type(nouns)(np.zeros((2, 4), np.float32), nouns.table.slice(0, 2))
-    with pytest.raises(ValueError, match="no noun of these word maps has a vector; make others: imagemill words"):
-        noun_centre(nothing)

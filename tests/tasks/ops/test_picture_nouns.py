@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from tasks.ops.picture_nouns import nearest_nouns
+from tasks.ops.word_space import noun_space
 from tests.tasks.ops.animal_words import NOUNS, animal_map, expected_vector
 
 ALL = np.flatnonzero(animal_map().has_vector)
 
 
 def near(vector: tuple[float, ...], *, classes: frozenset[str] = frozenset(), rows=ALL, count: int = 9):
-    return nearest_nouns(expected_vector(vector).astype(np.float32), animal_map(), rows, classes, count=count)
+    nouns, wanted = animal_map(), expected_vector(vector).astype(np.float32)
+    return nearest_nouns(wanted, nouns, noun_space(nouns), rows, classes, count=count)
 
 
 def test_nouns_come_nearest_first_with_what_they_are_and_what_has_no_vector_never():
