@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import select
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +26,8 @@ FastBudget = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines")]
 
 OUR_PACKAGES = ("flows", "storage", "tasks")
+NOBODY_READS = 128 + signal.SIGPIPE
+"""What a shell gives for a command that wrote to `head` when that had enough."""
 
 
 @contextmanager
@@ -35,6 +40,8 @@ def reported_errors(as_json: bool) -> Iterator[None]:
         with _told_warnings():
             yield
     except (Exception, KeyboardInterrupt) as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            raise typer.Exit(NOBODY_READS) from None
         code = exit_code_of(error)
         if code is None:
             raise
@@ -46,6 +53,18 @@ def reported_errors(as_json: bool) -> Iterator[None]:
         raise typer.Exit(int(code)) from error
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+def _nobody_reads() -> bool:
+    """Tell whether it is standard output that nobody reads any more; if so, what is still to come goes nowhere."""
+    descriptor = sys.stdout.fileno()
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    if not any(event & select.POLLERR for _, event in poll.poll(0)):
+        return False
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), descriptor)
+    return True
 
 
 def error_text(error: BaseException) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.lines import as_text, printable, say
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 @given(text=st.text())
@@ -41,3 +46,12 @@ def test_json_is_ascii_and_comes_back(text: str):
     assert line.isascii()
     assert line.isprintable()
     assert json.loads(line) == {"name": text, "path": "/a"}
+
+
+def test_a_reader_that_has_enough_ends_the_command_without_a_word():
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "flows.command_line", "pairs", "--recipes"]
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, cwd=REPOSITORY, check=False)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (141, b"")

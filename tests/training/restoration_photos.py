@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.ops.image_quality import fine_detail_y
 from tasks.ops.pair_recipe import crappified
-from tasks.ops.pair_recipe_files import parsed_recipe
+from tasks.ops.pair_recipe_files import shipped_recipes
 from tests.training.photo_pairs import Pairs, halved_photos
 
 SIDE = 48
@@ -18,22 +18,7 @@ SIDE = 48
 NAMES = tuple(name for name in halved_photos() if not name.startswith(("retina", "hubble")))
 # A sky tells nothing apart: half of the regions, those with more detail than this, in squared levels of luma.
 LEAST_DETAIL = 60.0
-RECIPE = parsed_recipe(
-    """
-    name = "small-jpeg-number"
-    [[defects]]
-    defect = "shrink"
-    side = "1/2"
-    enlarge = "bilinear"
-    [[defects]]
-    defect = "jpeg"
-    quality = [30, 70]
-    [[defects]]
-    defect = "number"
-    size = [0.25, 0.45]
-    """,
-    source="a test",
-)
+RECIPE = shipped_recipes()["small-lesson"]
 
 
 @dataclass(frozen=True)

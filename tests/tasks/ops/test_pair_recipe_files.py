@@ -23,7 +23,8 @@ quality = [5, 50]
 
 def test_shipped_recipes_are_those_in_the_folder_in_alphabetical_order():
     assert list(shipped_recipes()) == [file.stem for file in FILES]
-    assert list(shipped_recipes()) == ["cutout", "grey", "lesson", "numbers", "old-photo", "superres-x4"]
+    names = ["cutout", "grey", "lesson", "numbers", "old-photo", "small-lesson", "superres-x4"]
+    assert list(shipped_recipes()) == names
     assert all(recipe.name == name for name, recipe in shipped_recipes().items())
 
 
