@@ -59,7 +59,8 @@ def drawn_upwards(
     for _ in range(rounds if len(hypernyms) else 0):
         above = np.zeros_like(units)
         above[narrower] = np.add.reduceat(found[hypernyms[:, 1]], starts, axis=0)
-        found = np.where(is_known, unit_vectors(units + np.float32(weight) * unit_vectors(above)), np.float32(0))
+        drawn = unit_vectors((units + weight * unit_vectors(above)).astype(np.float32))
+        found = np.where(is_known, drawn, np.float32(0))
     return found
 
 
