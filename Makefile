@@ -13,13 +13,16 @@ ROOM := $(shell df --output=avail /dev/shm 2>/dev/null | tail -1)
 MEMORY := $(shell test $(or $(ROOM),0) -gt 4000000 && echo PYTEST_DEBUG_TEMPROOT=/dev/shm)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all reliability lint bench clean lock runtime develop
+.PHONY: help demo demo-all test test-all reliability lint bench clean lock runtime develop
 
 help: ## Say what there is (this)
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: runtime ## Prepare the embedded ImageNet-shaped demonstration set, end to end, under demo/
 	$(BIN)/imagemill demo --root demo --classes 525 --images-per-class 6
+
+demo-all: develop ## Run the whole pipeline on the demonstration set with small networks, under demo-all/ (20 minutes)
+	$(BIN)/imagemill run pipeline --demo demo-all --scale small
 
 test: develop ## Run the tests that each take seconds
 	$(MEMORY) $(BIN)/pytest -m "not slow" $(PARALLEL)
@@ -41,7 +44,7 @@ bench: develop ## Measure against what a user would pick instead, installed in b
 	$(BIN)/python -m benchmarks
 
 clean: ## Remove the environment, the demo and what tools left behind
-	rm -rf $(VENV) demo build *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) demo demo-all build *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: $(VENV)/.made ## Resolve pyproject.toml into requirements*.lock (FLAGS=--upgrade for newer versions)

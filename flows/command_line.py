@@ -18,6 +18,7 @@ from flows.feature_commands import add_feature_commands
 from flows.integrity_commands import add_integrity_commands
 from flows.lines import say
 from flows.pair_commands import add_pair_commands
+from flows.pipeline_commands import add_pipeline_commands
 from flows.restoring_commands import add_restoring_commands
 from flows.search_commands import add_search_commands
 from flows.split_commands import add_split_commands
@@ -206,6 +207,7 @@ add_upscaling_commands(app)
 add_training_commands(app)
 add_feature_commands(app)
 add_search_commands(app)
+add_pipeline_commands(app)
 
 
 def main() -> None:
