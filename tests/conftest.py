@@ -53,3 +53,10 @@ def demo_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def demo_copy(demo_root: Path, tmp_path: Path) -> Path:
     """The tree of the demonstration set, a copy that a test may change."""
     return Path(shutil.copytree(demo_root / "train", tmp_path / "train"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what needs a Prefect server in one process: each would start a server, and draw a set, of its own."""
+    for item in items:
+        if "prefect_api" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("prefect"))
