@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from training.pixel_ranges import imagenet_normalised
-from training.torchvision_import import torchvision
 from training.weights import UnfitWeights, Weights, load_weights, read_state
 
 BackboneName = Literal["small", "resnet18", "resnet34", "resnet50"]
@@ -97,6 +96,8 @@ def make_backbone(name: str, weights: Weights = "random", *, width: int = WIDTH)
 
 
 def _resnet(kind: _ResNet) -> Backbone:
+    from training.torchvision_import import torchvision
+
     network = getattr(torchvision.models, kind.make)()
     network.fc = nn.Identity()
     return Backbone(network, dimensions=kind.dimensions, groups=_RESNET_GROUPS, least_side=_RESNET_LEAST_SIDE)

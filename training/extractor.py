@@ -9,7 +9,6 @@ from typing import Literal
 from torch import Tensor, nn
 
 from training.pixel_ranges import imagenet_normalised
-from training.torchvision_import import torchvision
 from training.weights import Weights, load_weights
 
 VggName = Literal["vgg16", "vgg16_bn"]
@@ -62,6 +61,8 @@ def vgg_extractor(name: VggName, places: Sequence[int], *, weights: Weights) -> 
     """
     if name not in _NORM:
         raise ValueError(f"the extractor must be one of {', '.join(_NORM)}, got {name!r}")
+    from training.torchvision_import import torchvision
+
     # The layers alone: nine tenths of the whole network are its classifier. D is VGG's table of 16 layers.
     vgg = torchvision.models.vgg
     layers = vgg.make_layers(vgg.cfgs["D"], batch_norm=_NORM[name])

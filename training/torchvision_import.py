@@ -1,7 +1,8 @@
 """The one place that imports torchvision: beside a CPU build of torch its compiled operators fail to load.
 
 The import then stops with "operator torchvision::nms does not exist", although models and transforms need none of
-them: naming the two that it asks for is enough.
+them: naming the two that it asks for is enough. It brings torch's compilers along, which takes seconds: who needs it
+imports it where it is needed.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.pixel_ranges import imagenet_normalised, imagenet_restored
-from training.torchvision_import import torchvision
 from training.unet_layers import Attention, ConvRelu, PixelShuffleUpsampling, batch_norm
 from training.weights import Weights, load_weights
 
@@ -102,6 +101,8 @@ def resnet34_body(weights: Weights) -> nn.Sequential:
     Raises:
         UnfitWeights: the file is of another network.
     """
+    from training.torchvision_import import torchvision
+
     network = torchvision.models.resnet34()
     network.fc = nn.Identity()  # type: ignore[assignment] # it has no use here, nor have its weights in the file
     if weights != "random":

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from tests.oracles.conversions import over_white
-from training.torchvision_import import torchvision
 
 
 def expected_square(path: Path, side: int) -> NDArray[np.uint8]:
     """Return `(side, side, 3)` uint8 as torchvision makes it of the upright, opaque RGB picture in a file."""
+    from training.torchvision_import import torchvision
+
     with Image.open(path) as image:
         image.load()
         upright = ImageOps.exif_transpose(image)
