@@ -2,7 +2,7 @@
 
 For each split a backbone is trained on the seen classes, features are published, and a head learns on them with each of
 the three losses. CPU seconds are those of whole commands, Prefect and the measuring included. Writes a table of
-docs/results.md. `--root` keeps what is made, and goes on with it.
+docs/results.md; with another number of pictures, prints it. `--root` keeps what is made, and goes on with it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.documents import markdown_table, write_between_markers
 from benchmarks.provenance import ROOT, provenance
 
 SPLITS = (0, 1, 2)
-EACH, QUICK_EACH = 40, 12
+EACH = 40
 """Pictures of each class."""
 LOSSES = {"softmax": (), "cosine": ("loss=cosine",), "hinge": ("loss=hinge",)}
 CONFIGURATIONS = ROOT / "training" / "configurations"
@@ -122,12 +122,12 @@ def table_of(found: dict[str, list[dict[str, float]]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, help="folder to keep; a temporary one by default")
-    parser.add_argument("--quick", action="store_true", help="few pictures, printed only")
+    parser.add_argument("--each", type=int, default=EACH, help="pictures of each class (default: %(default)s)")
     options = parser.parse_args()
     line = provenance("python -m benchmarks devise", ["torch"])
     with tempfile.TemporaryDirectory() as temporary:
         commands = Commands((options.root or Path(temporary)).absolute())
-        before = prepared(commands, each=QUICK_EACH if options.quick else EACH)
+        before = prepared(commands, each=options.each)
         backbones = sum(backbone(commands, split) for split in SPLITS)
         found = {loss: [head(commands, split, loss) for split in SPLITS] for loss in LOSSES}
     heads = sum(seconds for _, seconds in found["softmax"])
@@ -136,7 +136,7 @@ def main() -> None:
         f"CPU seconds: {before:.0f} to draw, prepare, learn words and split; {backbones:.0f} for three backbones and "
         f"their features; {heads:.0f} for three heads with the default loss, most of it for measuring."
     )
-    if options.quick:
+    if options.each != EACH:
         print(f"{table}\n\n{note}")
     else:
         write_between_markers("results.md", "devise", f"\n{table}\n\n{note} {line}\n")
