@@ -29,12 +29,16 @@ GAN_RECIPE = "small-lesson"
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Sides of the pictures that the parts learn from, in pixels, and what the files of their settings end in."""
+    """Sides of the pictures that the parts learn from, in pixels, and settings: files by their ending, or `network`.
+
+    `network` is the backbone where no file names one; the recipes' defaults differ.
+    """
 
     superres: tuple[int, int]
     devise: int
     gan: int
     suffix: str
+    network: str | None = None
 
     def sides(self, parts: tuple[Part, ...]) -> tuple[int, ...]:
         """Return the sizes that a dataset has to have for `parts`, the largest first."""
@@ -43,7 +47,10 @@ class Scale:
 
 
 SCALES = MappingProxyType(
-    {"full": Scale((288, 72), devise=224, gan=128, suffix=""), "small": Scale((288, 72), 32, gan=72, suffix="-small")}
+    {
+        "full": Scale((288, 72), devise=224, gan=128, suffix="", network="resnet50"),
+        "small": Scale((288, 72), devise=32, gan=72, suffix="-small"),
+    }
 )
 
 
@@ -103,11 +110,13 @@ class PipelineJob(BaseModel):
         return [pairs, self._training("superres", _dataset_of(pairs), f"large={large}", f"small={small}")]
 
     def _devise(self) -> list[Step]:
-        dataset, size = self.images.dataset, SCALES[self.scale].devise
+        dataset, size, network = self.images.dataset, SCALES[self.scale].devise, SCALES[self.scale].network
         words = WordJob(**self._roots, datasets=(dataset,), vectors=self.vectors, download=self.download)
         splits = SplitJob(**self._roots, dataset=dataset, download=self.download)
         features = FeatureJob(**self._roots, dataset=dataset, model="backbone@current", device=self.device)
-        names = (f"splits={splits.published_name}", f"size={size}")
+        names = [f"splits={splits.published_name}", f"size={size}"]
+        if network is not None and self.configurations is None:
+            names.append(f"network={network}")
         return [
             Step(f"words of {dataset}", words),
             Step(f"class splits of {dataset}", splits),

@@ -34,7 +34,7 @@ from training.picture_pairs import (
     picture_origins,
     tiers_of,
 )
-from training.picture_runs import TEST_BATCH, picture_run
+from training.picture_runs import TEST_BATCH, held_out, picture_run, require_same_scale
 from training.restoration_evaluation import FRECHET, RestorationEvaluation
 from training.restorers import Restorer, load_restorer
 from training.sources import Source
@@ -73,13 +73,12 @@ def evaluate(model: Config, weights: Path, *, rows: Config, device: torch.device
     Raises:
         ValueError: the network is for bad pictures of another size.
     """
-    if model.scale != rows.scale:
-        raise ValueError(f"a network for pairs of 1 to {model.scale} cannot be measured on pairs of 1 to {rows.scale}")
+    require_same_scale(model, rows)
     test = held_out_pictures(rows, *opened_pictures(rows, resources))
     world = World(device=device)
     start, network = _players(rows, device), load_enlarger(model, weights, device=device)
     found = _evaluation(rows, start, world).of(network, batches_in_order(test, TEST_BATCH, world=world))
-    return HeldOut({name: float(value) for name, value in found.metrics.items()})
+    return held_out(found)
 
 
 def pinned(config: Config) -> Config:

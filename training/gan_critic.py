@@ -33,7 +33,7 @@ from training.picture_pairs import (
     opened_pictures,
     picture_origins,
 )
-from training.picture_runs import TEST_BATCH, picture_run
+from training.picture_runs import TEST_BATCH, held_out, picture_run
 from training.sources import Source
 from training.steps import HeldOut, Run, Validation
 from training.weights import load_weights
@@ -56,7 +56,7 @@ def evaluate(model: Config, weights: Path, *, rows: Config, device: torch.device
     world = World(device=device)
     critic = load_critic(model.network, weights, device=device)
     found = CriticEvaluation(world).of(critic, batches_in_order(test, TEST_BATCH, world=world))
-    return HeldOut({name: float(value) for name, value in found.metrics.items()})
+    return held_out(found)
 
 
 def pinned(config: Config) -> Config:

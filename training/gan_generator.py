@@ -30,7 +30,7 @@ from training.picture_pairs import (
     opened_pictures,
     picture_origins,
 )
-from training.picture_runs import TEST_BATCH, picture_run
+from training.picture_runs import TEST_BATCH, held_out, picture_run, require_same_scale
 from training.restoration_evaluation import PSNR, RestorationEvaluation
 from training.restorers import Restorer, load_restorer, make_restorer
 from training.sources import Source
@@ -54,13 +54,12 @@ def evaluate(model: Config, weights: Path, *, rows: Config, device: torch.device
     Raises:
         ValueError: the network is for bad pictures of another size.
     """
-    if model.scale != rows.scale:
-        raise ValueError(f"a network for pairs of 1 to {model.scale} cannot be measured on pairs of 1 to {rows.scale}")
+    require_same_scale(model, rows)
     test = held_out_pictures(rows, *opened_pictures(rows, resources))
     world = World(device=device)
     network = load_enlarger(model, weights, device=device)
     found = RestorationEvaluation(world, rows.scale).of(network, batches_in_order(test, TEST_BATCH, world=world))
-    return HeldOut({name: float(value) for name, value in found.metrics.items()})
+    return held_out(found)
 
 
 def pinned(config: Config) -> Config:

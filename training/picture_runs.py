@@ -9,8 +9,9 @@ from training.augmentation import CropFlip, Flips
 from training.batches import RandomBatches, batches_in_order
 from training.distributed import World
 from training.phases import Phase
+from training.picture_pairs import PictureSettings
 from training.sources import Source
-from training.steps import Run, Step
+from training.steps import HeldOut, Run, Step, Validation
 
 # What a validation takes at a time: whole rows, larger than the crops that are learnt from.
 TEST_BATCH = 8
@@ -24,6 +25,18 @@ class ReadingSettings(Protocol):
 
     @property
     def flips(self) -> Flips: ...
+
+
+def require_same_scale(model: PictureSettings, rows: PictureSettings) -> None:
+    """Raise ValueError if a model is for bad pictures of another size than those of the settings `rows`."""
+    trained, measured = model.large // model.small, rows.large // rows.small
+    if trained != measured:
+        raise ValueError(f"a network for pairs of 1 to {trained} cannot be measured on pairs of 1 to {measured}")
+
+
+def held_out(found: Validation) -> HeldOut:
+    """Return the figures of a validation as those of a finished model."""
+    return HeldOut({name: float(value) for name, value in found.metrics.items()})
 
 
 def picture_run(

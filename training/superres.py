@@ -27,7 +27,7 @@ from training.network_step import NetworkStep
 from training.optimisation import Update, layer_groups
 from training.picture_objectives import Loss, restoring
 from training.picture_pairs import held_out_pictures, learnt_pictures, opened_pictures, picture_origins
-from training.picture_runs import TEST_BATCH, picture_run
+from training.picture_runs import TEST_BATCH, picture_run, require_same_scale
 from training.sources import Source
 from training.steps import HeldOut, Run
 from training.superres_config import Config
@@ -54,10 +54,7 @@ def evaluate(model: Config, weights: Path, *, rows: Config, device: torch.device
     Raises:
         ValueError: the network enlarges by another factor.
     """
-    if model.scale != rows.scale:
-        raise ValueError(
-            f"a network that enlarges {model.scale} times cannot be measured on pairs of 1 to {rows.scale}"
-        )
+    require_same_scale(model, rows)
     test = held_out_pictures(rows, *opened_pictures(rows, resources))
     world = World(device=device)
     network = load_enlarger(model, weights, device=device)

@@ -51,6 +51,13 @@ def test_every_part_finds_what_the_steps_before_it_publish():
     assert settings["gan-critic"] == ("dataset=photos-small-lesson-restored", "side=72")
 
 
+def test_at_full_scale_devise_begins_with_a_backbone_of_its_own_network():
+    trainings = {step.job.recipe: step.job for step in job(scale="full").steps if isinstance(step.job, TrainJob)}
+    for recipe in ("backbone", "devise"):
+        assert "network=resnet50" in trainings[recipe].settings
+        assert "size=224" in trainings[recipe].settings
+
+
 def test_only_the_parts_that_are_asked_for_are_made_and_each_once():
     titles = [step.title for step in job(parts=["gan", "gan"]).steps]
     assert titles[0] == "prepare photos"
