@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tasks.ops.distribution_distances import frechet_distance, squared_mmd
-from tasks.ops.image_quality import enlarged, fine_detail_y, luma_quality, mean_quality
+from tasks.ops.image_quality import enlarged, fine_detail_y, luma_quality, mean_quality, psnr_rgb
 from tasks.ops.image_vectors import patches
 from training.batches import Batch, unit_range
 from training.distributed import World
@@ -21,7 +21,8 @@ from training.pixel_ranges import as_levels, as_rows, as_unit
 from training.steps import Validation
 from training.strips import Strips
 
-PSNR = "psnr_y_border0"
+PSNR = "psnr_rgb_border0"
+"""Of all channels: to a picture that lost its colours luma gives full marks."""
 FRECHET, MMD = "frechet_patches8", "mmd_patches8"
 INPUT = "input"
 
@@ -96,7 +97,10 @@ class RestorationEvaluation:
         verdicts = self._verdicts(pictures)
         return [
             Measured(
-                luma_quality(picture, original, border=0) | {"fine_detail_y": fine_detail_y(picture)} | verdict, own
+                {PSNR: psnr_rgb(picture, original, border=0), **luma_quality(picture, original, border=0)}
+                | {"fine_detail_y": fine_detail_y(picture)}
+                | verdict,
+                own,
             )
             for picture, original, verdict, own in zip(pictures, originals, verdicts, cut, strict=True)
         ]

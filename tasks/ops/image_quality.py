@@ -1,4 +1,4 @@
-"""How near one image is to another: PSNR and SSIM on luma, as papers on super-resolution report them.
+"""How near one image is to another: PSNR and SSIM on luma, as papers on super-resolution report them, and PSNR on RGB.
 
 The name of a measure says its channel, border and kernel, since each of them shifts the figure.
 """
@@ -36,8 +36,17 @@ def psnr_y(restored: NDArray[np.uint8], original: NDArray[np.uint8], *, border: 
 
     Both are `(h, w, 3)` uint8 RGB. Equal images have 100 dB, not infinity, so that one of them leaves a mean usable.
     """
-    error = np.mean((_inner_luma(restored, original, border) - _inner_luma(original, restored, border)) ** 2)
-    return min(_BEST_DB, float(10 * np.log10(255**2 / max(error, 1e-12))))
+    error = np.mean((luma(_inner(restored, original, border)) - luma(_inner(original, restored, border))) ** 2)
+    return _decibels(float(error))
+
+
+def psnr_rgb(restored: NDArray[np.uint8], original: NDArray[np.uint8], *, border: int) -> float:
+    """Return the peak signal-to-noise ratio of all three channels in dB, as `psnr_y` does for luma.
+
+    Where colours are wrong and luma is right, only this one tells.
+    """
+    error = _inner(restored, original, border).astype(np.float64) - _inner(original, restored, border)
+    return _decibels(float(np.mean(error**2)))
 
 
 def ssim_y(restored: NDArray[np.uint8], original: NDArray[np.uint8], *, border: int) -> float:
@@ -46,7 +55,7 @@ def ssim_y(restored: NDArray[np.uint8], original: NDArray[np.uint8], *, border: 
     Both are `(h, w, 3)` uint8 RGB. Only windows that lie wholly within what is left count, as in the authors'
     code.
     """
-    one, other = _inner_luma(restored, original, border), _inner_luma(original, restored, border)
+    one, other = luma(_inner(restored, original, border)), luma(_inner(original, restored, border))
     if min(one.shape) < _WINDOW:
         raise ValueError(f"SSIM needs at least {_WINDOW} pixels each way without the border, got {one.shape}")
     mean_one, mean_other = _blurred(one), _blurred(other)
@@ -93,8 +102,12 @@ def mean_quality(measured: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([each[name] for each in measured])) for name in measured[0]}
 
 
-def _inner_luma(pixels: NDArray[np.uint8], other: NDArray[np.uint8], border: int) -> NDArray[np.float64]:
-    """Return the luma of `pixels` without its border, having checked that `other` can be compared with it."""
+def _decibels(error: float) -> float:
+    return min(_BEST_DB, float(10 * np.log10(255**2 / max(error, 1e-12))))
+
+
+def _inner(pixels: NDArray[np.uint8], other: NDArray[np.uint8], border: int) -> NDArray[np.uint8]:
+    """Return `pixels` without the border, having checked that `other` can be compared with them."""
     for each in (pixels, other):
         if each.dtype != np.uint8 or each.ndim != 3 or each.shape != pixels.shape or each.shape[2] != 3:
             raise ValueError(
@@ -104,7 +117,7 @@ def _inner_luma(pixels: NDArray[np.uint8], other: NDArray[np.uint8], border: int
     height, width = pixels.shape[:2]
     if not 0 <= border < min(height, width) / 2:
         raise ValueError(f"a border of {border} leaves nothing of an image of {width}×{height} pixels")
-    return luma(pixels[border : height - border, border : width - border])
+    return pixels[border : height - border, border : width - border]
 
 
 def _blurred(values: NDArray[np.float64]) -> NDArray[np.float64]:

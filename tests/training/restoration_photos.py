@@ -18,7 +18,6 @@ SIDE = 48
 NAMES = tuple(name for name in halved_photos() if not name.startswith(("retina", "hubble")))
 # A sky tells nothing apart: half of the regions, those with more detail than this, in squared levels of luma.
 LEAST_DETAIL = 60.0
-RECIPE = shipped_recipes()["small-lesson"]
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,10 @@ def regions(names: Sequence[str] = NAMES) -> Regions:
     )
 
 
-def damaged(good: NDArray[np.uint8], *, first: int, copies: int = 1) -> Pairs:
-    """Return each region as `large`, and as `small` what the recipe makes of it; `copies` times, each with its own."""
-    large = np.concatenate([good] * copies)
-    small = [crappified(region, seed=first + number, recipe=RECIPE) for number, region in enumerate(large)]
+def damaged(good: NDArray[np.uint8], *, first: int, copies: int = 1, recipe: str = "small-lesson") -> Pairs:
+    """Return each region as `large`, and as `small` what a recipe makes of it; `copies` times, each with its own."""
+    large, spoiling = np.concatenate([good] * copies), shipped_recipes()[recipe]
+    small = [crappified(region, seed=first + number, recipe=spoiling) for number, region in enumerate(large)]
     return {"large": large, "small": np.stack(small)}
 
 

@@ -120,6 +120,17 @@ def test_the_generator_mends_the_critic_tells_and_the_gan_fools_it_without_losin
         assert list((tmp_path / stage / "samples").glob("*before-after.png"))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("recipe", "gain"), [("grey", 1.0), ("cutout", 5.0), ("numbers", 5.0)])
+def test_the_generator_gives_colours_back_fills_holes_and_takes_numbers_away(recipe: str, gain: float, tmp_path: Path):
+    good = regions()
+    learnt = damaged(good.learnt, first=0, copies=2, recipe=recipe)
+    run = generator_run(Steps(350, 0, 0), learnt, damaged(good.held_out, first=10**6, recipe=recipe))
+    found = trained(run, tmp_path / recipe)
+    print(recipe, {key: round(value, 4) for key, value in found.items()})
+    assert found["psnr_rgb_border0"] > found["input_psnr_rgb_border0"] + gain
+
+
 def test_a_few_steps_of_each_stage_already_mend_and_leave_figures_and_samples(tmp_path: Path):
     good = regions(["coffee.png", "chelsea.png"])
     learnt, held_out = damaged(good.learnt[:32], first=0), damaged(good.held_out[:6], first=10**6)

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from tasks.ops.distribution_distances import frechet_distance
-from tasks.ops.image_quality import fine_detail_y, luma, psnr_y
+from tasks.ops.image_quality import fine_detail_y, luma, psnr_rgb, psnr_y
 from tasks.ops.image_vectors import patches
 from tests.training.photo_pairs import squares
 from training.batches import batches_in_order
@@ -45,9 +45,19 @@ def test_a_network_that_changes_nothing_has_the_figures_of_its_input():
     assert all(found[name] == found[f"input_{name}"] for name in own)
     expected = [psnr_y(bad, good, border=0) for bad, good in zip(rows["small"], rows["large"], strict=True)]
     assert found["psnr_y_border0"] == pytest.approx(np.mean(expected))
+    expected = [psnr_rgb(bad, good, border=0) for bad, good in zip(rows["small"], rows["large"], strict=True)]
+    assert found["psnr_rgb_border0"] == pytest.approx(np.mean(expected))
     assert found["frechet_patches8"] == pytest.approx(
         frechet_distance(patches(rows["small"]), patches(rows["large"])), rel=1e-6
     )
+
+
+def test_a_picture_that_lost_its_colours_is_perfect_in_luma_and_not_in_rgb():
+    rows = pairs()
+    rows["small"] = np.repeat((rows["large"] @ [0.257, 0.504, 0.098] / 0.859).round().astype(np.uint8)[..., None], 3, 3)
+    found = judged(RestorationEvaluation(World(), 1), rows).metrics
+    assert found["psnr_y_border0"] > 45
+    assert found["psnr_rgb_border0"] < 30
 
 
 def test_the_original_itself_is_perfect_by_each_figure_and_others_are_measured_beside_it():

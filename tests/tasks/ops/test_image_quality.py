@@ -12,7 +12,7 @@ from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from benchmarks.photos import as_jpeg, photos
-from tasks.ops.image_quality import enlarged, luma, luma_quality, mean_quality, psnr_y, ssim_y
+from tasks.ops.image_quality import enlarged, luma, luma_quality, mean_quality, psnr_rgb, psnr_y, ssim_y
 from tests.oracles.conversions import encoded, plain_rgb
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -55,6 +55,12 @@ def test_ssim_is_that_of_scikit_image_set_as_in_the_paper(pairs: list[Pair], bor
             one, other, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
         )
         assert ssim_y(*pair, border=border) == pytest.approx(expected, abs=1e-9)
+
+
+def test_psnr_of_all_channels_is_that_of_scikit_image(pairs: list[Pair]):
+    for restored, original in pairs:
+        expected = peak_signal_noise_ratio(original[3:-3, 3:-3], restored[3:-3, 3:-3], data_range=255)
+        assert psnr_rgb(restored, original, border=3) == pytest.approx(expected)
 
 
 def test_an_error_of_one_level_everywhere_gives_the_psnr_of_the_formula():
