@@ -56,7 +56,11 @@ def demo_copy(demo_root: Path, tmp_path: Path) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what needs a Prefect server in one process: each would start a server, and draw a set, of its own."""
+    """Keep a file in one process, for its fixtures, and first of all, in one too, what needs a Prefect server."""
+
+    def needs_server(item: pytest.Item) -> bool:
+        return "prefect_api" in getattr(item, "fixturenames", ())
+
+    items.sort(key=lambda item: not needs_server(item))
     for item in items:
-        if "prefect_api" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("prefect"))
+        item.add_marker(pytest.mark.xdist_group("prefect" if needs_server(item) else item.location[0]))
