@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # One more than there are cores: half of the time the tests wait for processes that they started.
-PARALLEL := --numprocesses $(shell expr $$(nproc) + 1) --dist loadgroup
+PARALLEL := --numprocesses $(shell expr $$(nproc) + 1) --dist worksteal
 
 # What `make test` writes lies in memory, where there are 4 GB of it: half of its time went into syncing small files.
 # `make test-all` writes to the disk.

@@ -53,14 +53,3 @@ def demo_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def demo_copy(demo_root: Path, tmp_path: Path) -> Path:
     """The tree of the demonstration set, a copy that a test may change."""
     return Path(shutil.copytree(demo_root / "train", tmp_path / "train"))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file in one process, for its fixtures, and first of all, in one too, what needs a Prefect server."""
-
-    def needs_server(item: pytest.Item) -> bool:
-        return "prefect_api" in getattr(item, "fixturenames", ())
-
-    items.sort(key=lambda item: not needs_server(item))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("prefect" if needs_server(item) else item.location[0]))

@@ -110,8 +110,9 @@ def test_runs_killed_at_random_end_in_the_version_of_an_uninterrupted_one_and_le
         assert state_of(tmp_path) == state_of(whole)
 
 
-# Ctrl-C at a terminal has a test of its own.
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
+# Ctrl-C at a terminal has a test of its own, which is quick enough.
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_says_so_ends_with_75_and_is_continued(
     number: signal.Signals, uninterrupted: Path, demo_root: Path, tmp_path: Path, prefect_api: str
 ):

@@ -30,6 +30,8 @@ def ended(root: Path, *arguments: str) -> Result:
     return CliRunner().invoke(app, ["restore-rows", *arguments, *roots])
 
 
+# That of training, tests/training/test_restore_rows.py, starts no process.
+@pytest.mark.slow
 def test_rows_are_restored_published_and_staged_once(root: Path):
     first = ended(root, "photos-numbers", "--json")
     assert first.exit_code == 0, (first.output, first.exception)

@@ -139,6 +139,7 @@ def test_a_lost_file_comes_back_from_the_spare_and_without_it_is_made_again(root
     assert len(list(roots.folder.spares.iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_other_seeds_are_the_next_version(roots: Roots):
     roots.facts("--unseen", 0.5, "--seed", 0)
     facts = roots.facts("--unseen", 0.5, "--seed", 0, "--seed", 1)
@@ -160,6 +161,7 @@ def test_a_name_that_another_kind_has_is_refused(roots: Roots):
     assert "is a dataset of words, and cannot take splits" in roots.refused("--unseen", 0.5, "--name", "words")
 
 
+@pytest.mark.slow
 def test_a_run_beside_another_is_told_who_holds_the_splits(roots: Roots):
     roots.facts("--unseen", 0.5, "--seed", 0)
     with dataset_lock(roots.folder):

@@ -68,6 +68,7 @@ def test_a_link_is_no_folder_of_locks(tmp_path: Path):
         device_locks._shared(tmp_path / "link")
 
 
+@pytest.mark.slow
 def test_a_second_run_in_a_directory_is_turned_away_and_harms_nothing(tmp_path: Path, start_run, run_here, capsys):
     run, slow = tmp_path / "run", "seconds_per_step=0.05"
     started = start_run(run, slow)
