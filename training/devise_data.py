@@ -84,7 +84,8 @@ def open_word_space(config: Config, resources: ExitStack, *, words_of: Config | 
             remedy=f"run: imagemill splits {config.dataset} --words {words.words}",
         )
     hypernyms = _opened_splits(config, resources).hypernyms
-    return WordSpace(rows, nouns, noun_space(nouns, hypernyms=hypernyms, weight=words.hypernym_weight).units)
+    space = noun_space(nouns, hypernyms=hypernyms, weight=words.hypernym_weight)
+    return WordSpace(rows, nouns, space.units(np.arange(len(nouns.names))))
 
 
 def open_hops(config: Config, resources: ExitStack) -> HopGraph:

@@ -104,7 +104,7 @@ class ImageSearch:
         asked = {one.sense.wnid for one in question.taken if one.sense}
         nouns = self.maps.nouns
         rivals = [nouns.rows[name] for name in self.rows.classes if name in nouns.rows and name not in asked]
-        likely = shares(self.features.read(rows), question.vector, self.space.units[rivals])
+        likely = shares(self.features.read(rows), question.vector, self.space.units(np.array(rivals, np.int64)))
         order = np.argsort(-likely, kind="stable")[:count]
         return tuple(map(self._hit, rows[order].tolist(), cosines[order].tolist(), likely[order].tolist()))
 

@@ -122,8 +122,8 @@ class QuestionReader:
 
     def _taken(self, word: str, how: HowTaken, senses: list[Sense]) -> Taken:
         first, *others = senses
-        units = self._space.units
-        is_same = [np.array_equal(units[other.row], units[first.row]) for other in others]
+        own = self._space.unit(first.row)
+        is_same = [np.array_equal(self._space.unit(other.row), own) for other in others]
         apart = tuple(other for other, same in zip(others, is_same, strict=True) if not same)
         return Taken(word, how, first, apart, sum(is_same))
 
@@ -133,7 +133,7 @@ class QuestionReader:
     def _vector(self, taken: Taken) -> NDArray[np.float32]:
         """Return the vector of a part in word space, `(d,)`."""
         if taken.sense is not None:
-            return self._space.units[taken.sense.row]
+            return self._space.unit(taken.sense.row)
         row = row_in_any_case(taken.asked, self._words)
         return self._space.word(np.asarray(self._words.vectors[row]))
 

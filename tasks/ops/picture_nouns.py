@@ -31,11 +31,11 @@ def nearest_nouns(
     else the one whose own word the vector is.
     """
     # Equal vectors have equal cosines, and come together.
-    found = nearest_rows(vector[None], space.units[rows], count=count + SHARED)
+    units = space.units(rows)
+    found = nearest_rows(vector[None], units, count=count + SHARED)
     of_vector: dict[bytes, list[tuple[int, float]]] = {}
     for place, cosine in zip(found.rows[0].tolist(), found.cosines[0].tolist(), strict=True):
-        row = int(rows[place])
-        of_vector.setdefault(space.units[row].tobytes(), []).append((row, cosine))
+        of_vector.setdefault(units[place].tobytes(), []).append((int(rows[place]), cosine))
 
     def preference(each: tuple[int, float]) -> tuple[bool, int, int]:
         row = each[0]

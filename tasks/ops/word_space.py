@@ -19,10 +19,22 @@ ROUNDS = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NounSpace:
-    """All nouns of a map in word space: `units` `(n, d)`, zeros where there is no vector, and their mean before."""
+    """The nouns of a map in word space; `centre` `(d,)` is the mean of their `vectors` `(n, d)`.
 
+    A question asks for a few of 82,115: they are put there one by one, unless they were `drawn` upwards all together.
+    """
+
+    vectors: NDArray[np.float32]
     centre: NDArray[np.float32]
-    units: NDArray[np.float32]
+    drawn: NDArray[np.float32] | None = None
+
+    def units(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Return where the nouns `rows` lie, `(len(rows), d)` of length 1; all zeros where there is no vector."""
+        return in_word_space(self.vectors[rows], self.centre) if self.drawn is None else self.drawn[rows]
+
+    def unit(self, row: int) -> NDArray[np.float32]:
+        """Return where one noun lies, `(d,)`."""
+        return self.units(np.array([row]))[0]
 
     def word(self, vector: NDArray[np.floating]) -> NDArray[np.float32]:
         """Return where the vector of another word lies, `(d,)`."""
@@ -37,11 +49,10 @@ def noun_space(nouns: WordMap, *, hypernyms: NDArray[np.integer] | None = None, 
     Raises:
         ValueError: no noun has a vector.
     """
-    centre = noun_centre(nouns)
-    units = in_word_space(np.asarray(nouns.vectors), centre)
+    vectors, centre = np.asarray(nouns.vectors), noun_centre(nouns)
     if hypernyms is None or weight == 0:
-        return NounSpace(centre, units)
-    return NounSpace(centre, drawn_upwards(units, hypernyms, weight))
+        return NounSpace(vectors, centre)
+    return NounSpace(vectors, centre, drawn_upwards(in_word_space(vectors, centre), hypernyms, weight))
 
 
 def drawn_upwards(

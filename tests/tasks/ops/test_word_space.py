@@ -58,9 +58,11 @@ def test_kinds_of_one_thing_come_nearer_and_nothing_else_moves():
     dog, retriever, ice = (nouns.names.index(wnid) for wnid in ("n00000005", "n00000006", "n00000009"))
     plain = noun_space(nouns)
     drawn = noun_space(nouns, hypernyms=np.array([[retriever, dog]]), weight=1.0)
-    assert drawn.units[retriever] @ drawn.units[dog] > plain.units[retriever] @ plain.units[dog] + 0.01
-    np.testing.assert_array_equal(drawn.units[[dog, ice]], plain.units[[dog, ice]])
-    np.testing.assert_array_equal(noun_space(nouns, hypernyms=np.array([[retriever, dog]])).units, plain.units)
+    assert drawn.unit(retriever) @ drawn.unit(dog) > plain.unit(retriever) @ plain.unit(dog) + 0.01
+    others, everyone = np.array([dog, ice]), np.arange(len(nouns.names))
+    np.testing.assert_array_equal(drawn.units(others), plain.units(others))
+    unweighted = noun_space(nouns, hypernyms=np.array([[retriever, dog]]))
+    np.testing.assert_array_equal(unweighted.units(everyone), plain.units(everyone))
 
 
 def test_another_word_lies_where_its_vector_is_less_the_mean_of_nouns():
