@@ -13,6 +13,7 @@ from training.phases import Phase
 from training.precision import Precision
 from training.ramps import discriminative
 from training.schedules import one_cycle
+from training.settings_checks import require_counts
 from training.weights import Weights
 
 _GROUPS = 3
@@ -67,9 +68,7 @@ class Config:
     averaging: Averaging | None = None
 
     def __post_init__(self) -> None:
-        for name in ("size", "test_rows", "width", "batch_size", "accumulate"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        require_counts(self, "size", "test_rows", "width", "batch_size", "accumulate")
         if not (self.epochs > 0 and self.learning_rate > 0):
             raise ValueError(f"epochs and learning_rate are above 0, got {self.epochs} and {self.learning_rate}")
         if self.crop is not None and not 0 < self.crop <= self.size:

@@ -12,6 +12,7 @@ from training.backbones import WIDTH, BackboneName
 from training.devise_losses import LossName
 from training.phases import Phase
 from training.precision import Precision
+from training.settings_checks import require_above_zero, require_counts
 from training.weights import Weights
 
 HeadKind = Literal["linear", "hidden"]
@@ -84,14 +85,10 @@ class Config:
             raise ValueError("features are of a model: name the one that made them, such as start=backbone@current")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must lie in [0, 1), got {self.dropout}")
-        for name in ("margin", "scale"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        require_above_zero(self, "margin", "scale")
         if not self.hypernym_weight >= 0:
             raise ValueError(f"hypernym_weight cannot be below 0, got {self.hypernym_weight}")
-        for name in ("size", "hidden", "batch_size", "rows_per_class", "width"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        require_counts(self, "size", "hidden", "batch_size", "rows_per_class", "width")
 
     @property
     def splits_name(self) -> str:

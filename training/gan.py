@@ -26,14 +26,7 @@ from training.gan_phases import ping_pong_phases
 from training.gan_step import GanStep, Player
 from training.gan_switch import AdaptiveSwitch
 from training.optimisation import Update, layer_groups
-from training.picture_pairs import (
-    defects_of,
-    held_out_pictures,
-    learnt_pictures,
-    opened_pictures,
-    picture_origins,
-    tiers_of,
-)
+from training.picture_pairs import defects_of, learnt_and_held_out, opened_pictures, picture_origins, tiers_of
 from training.picture_runs import TEST_BATCH, held_out, picture_run, require_same_scale
 from training.restoration_evaluation import FRECHET, RestorationEvaluation
 from training.restorers import Restorer, load_restorer
@@ -59,10 +52,8 @@ class Players:
 
 def make_run(config: Config, *, world: World, seed: int, resources: ExitStack) -> Run:
     """Open the version and both models, and return the run on the splits "train" and "test"."""
-    pairs, version = opened_pictures(config, resources)
-    test = held_out_pictures(config, pairs, version)
-    players = _players(config, world.device)
-    return run_on(config, players, learnt_pictures(pairs, version), test, world=world, seed=seed)
+    rows = learnt_and_held_out(config, resources)
+    return run_on(config, _players(config, world.device), *rows, world=world, seed=seed)
 
 
 def evaluate(model: Config, weights: Path, *, rows: Config, device: torch.device, resources: ExitStack) -> HeldOut:
@@ -74,7 +65,7 @@ def evaluate(model: Config, weights: Path, *, rows: Config, device: torch.device
         ValueError: the network is for bad pictures of another size.
     """
     require_same_scale(model, rows)
-    test = held_out_pictures(rows, *opened_pictures(rows, resources))
+    _, test = learnt_and_held_out(rows, resources)
     world = World(device=device)
     start, network = _players(rows, device), load_enlarger(model, weights, device=device)
     found = _evaluation(rows, start, world).of(network, batches_in_order(test, TEST_BATCH, world=world))

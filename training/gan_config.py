@@ -10,6 +10,7 @@ from training.augmentation import Flips
 from training.phases import Phase
 from training.precision import Precision
 from training.restorers import RestorerShape
+from training.settings_checks import require_above_zero, require_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class GeneratorConfig:
 
     def __post_init__(self) -> None:
         _check_sides(self.large, self.small)
-        _check_counts(self, "test_rows", "batch_size", "accumulate")
+        require_counts(self, "test_rows", "batch_size", "accumulate")
 
     @property
     def scale(self) -> int:
@@ -63,7 +64,7 @@ class CriticShape:
     dropout: float = 0.15
 
     def __post_init__(self) -> None:
-        _check_counts(self, "width", "blocks")
+        require_counts(self, "width", "blocks")
         # Self-attention after the first block asks with an eighth of its 4 · width channels.
         if self.width % 2:
             raise ValueError(f"width must be even, got {self.width}")
@@ -98,7 +99,7 @@ class CriticConfig:
     clip: float | None = None
 
     def __post_init__(self) -> None:
-        _check_counts(self, "side", "test_rows", "batch_size", "accumulate")
+        require_counts(self, "side", "test_rows", "batch_size", "accumulate")
 
     @property
     def large(self) -> int:
@@ -153,13 +154,11 @@ class Config:
 
     def __post_init__(self) -> None:
         _check_sides(self.large, self.small)
-        _check_counts(self, "test_rows", "batch_size", "most_critic_steps")
+        require_counts(self, "test_rows", "batch_size", "most_critic_steps")
         for name in ("critic_weight", "pixel_weight"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} cannot be below 0, got {getattr(self, name)}")
-        for name in ("threshold", "critic_rate"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        require_above_zero(self, "threshold", "critic_rate")
 
     @property
     def scale(self) -> int:
@@ -170,9 +169,3 @@ class Config:
 def _check_sides(large: int, small: int) -> None:
     if small < 1 or large % small:
         raise ValueError(f"large has to be a multiple of small, or equal, got {large} and {small}")
-
-
-def _check_counts(config: object, *names: str) -> None:
-    for name in names:
-        if getattr(config, name) < 1:
-            raise ValueError(f"{name} must be at least 1, got {getattr(config, name)}")

@@ -25,14 +25,7 @@ from training.gan_phases import critic_phases
 from training.network_step import NetworkStep
 from training.optimisation import Update, layer_groups
 from training.picture_objectives import of_both
-from training.picture_pairs import (
-    LARGE,
-    SMALL,
-    held_out_pictures,
-    learnt_pictures,
-    opened_pictures,
-    picture_origins,
-)
+from training.picture_pairs import LARGE, SMALL, current_pictures, learnt_and_held_out, picture_origins
 from training.picture_runs import TEST_BATCH, held_out, picture_run
 from training.sources import Source
 from training.steps import HeldOut, Run, Validation
@@ -45,14 +38,12 @@ METRIC = Metric("accuracy", better="higher")
 
 def make_run(config: Config, *, world: World, seed: int, resources: ExitStack) -> Run:
     """Open the version, and return the run on its splits "train" and "test"."""
-    pairs, version = opened_pictures(config, resources)
-    test = held_out_pictures(config, pairs, version)
-    return run_on(config, learnt_pictures(pairs, version), test, world=world, seed=seed)
+    return run_on(config, *learnt_and_held_out(config, resources), world=world, seed=seed)
 
 
 def evaluate(model: Config, weights: Path, *, rows: Config, device: torch.device, resources: ExitStack) -> HeldOut:
     """Measure a finished critic on the held-out rows of the settings `rows`."""
-    test = held_out_pictures(rows, *opened_pictures(rows, resources))
+    _, test = learnt_and_held_out(rows, resources)
     world = World(device=device)
     critic = load_critic(model.network, weights, device=device)
     found = CriticEvaluation(world).of(critic, batches_in_order(test, TEST_BATCH, world=world))
@@ -61,10 +52,7 @@ def evaluate(model: Config, weights: Path, *, rows: Config, device: torch.device
 
 def pinned(config: Config) -> Config:
     """Return the settings with the number of the version that is current now, unless they have one."""
-    if config.version is not None:
-        return config
-    with ExitStack() as resources:
-        return replace(config, version=opened_pictures(config, resources)[1].version.number)
+    return config if config.version is not None else replace(config, version=current_pictures(config))
 
 
 def origins(config: Config) -> list[Origin]:

@@ -23,13 +23,7 @@ from training.lineages import file_origin
 from training.network_step import NetworkStep
 from training.optimisation import Update
 from training.picture_objectives import restoring
-from training.picture_pairs import (
-    defects_of,
-    held_out_pictures,
-    learnt_pictures,
-    opened_pictures,
-    picture_origins,
-)
+from training.picture_pairs import defects_of, learnt_and_held_out, opened_pictures, picture_origins
 from training.picture_runs import TEST_BATCH, held_out, picture_run, require_same_scale
 from training.restoration_evaluation import PSNR, RestorationEvaluation
 from training.restorers import Restorer, load_restorer, make_restorer
@@ -43,9 +37,7 @@ METRIC = Metric(PSNR, better="higher")
 
 def make_run(config: Config, *, world: World, seed: int, resources: ExitStack) -> Run:
     """Open the version, and return the run on its splits "train" and "test"."""
-    pairs, version = opened_pictures(config, resources)
-    test = held_out_pictures(config, pairs, version)
-    return run_on(config, learnt_pictures(pairs, version), test, world=world, seed=seed)
+    return run_on(config, *learnt_and_held_out(config, resources), world=world, seed=seed)
 
 
 def evaluate(model: Config, weights: Path, *, rows: Config, device: torch.device, resources: ExitStack) -> HeldOut:
@@ -55,7 +47,7 @@ def evaluate(model: Config, weights: Path, *, rows: Config, device: torch.device
         ValueError: the network is for bad pictures of another size.
     """
     require_same_scale(model, rows)
-    test = held_out_pictures(rows, *opened_pictures(rows, resources))
+    _, test = learnt_and_held_out(rows, resources)
     world = World(device=device)
     network = load_enlarger(model, weights, device=device)
     found = RestorationEvaluation(world, rows.scale).of(network, batches_in_order(test, TEST_BATCH, world=world))

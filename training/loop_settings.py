@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from training.settings_checks import require_above_zero, require_counts
+
 
 @dataclass(frozen=True, slots=True)
 class LoopSettings:
@@ -26,11 +28,7 @@ class LoopSettings:
     cpu_threads: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("report_steps", "validate_steps", "checkpoint_steps", "keep_checkpoints", "cpu_threads"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        if not self.checkpoint_minutes > 0:
-            raise ValueError(f"checkpoint_minutes must be above 0, got {self.checkpoint_minutes}")
+        require_counts(self, "report_steps", "validate_steps", "checkpoint_steps", "keep_checkpoints", "cpu_threads")
+        require_above_zero(self, "checkpoint_minutes")
         if self.seed < 0:
             raise ValueError(f"a seed cannot be below 0, got {self.seed}")

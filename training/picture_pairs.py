@@ -62,14 +62,17 @@ def opened_pictures(settings: PictureSettings, resources: ExitStack) -> tuple[So
     )
 
 
-def learnt_pictures(source: Source, version: OpenVersion) -> Source:
-    """Return the rows that are learnt from: those of the split "train"."""
-    return PickedRows(source, split_rows(version, "train"))
+def learnt_and_held_out(settings: PictureSettings, resources: ExitStack) -> tuple[Source, Source]:
+    """Open the pictures that settings name; return the rows of "train", and the first of "test", which are measured."""
+    pairs, version = opened_pictures(settings, resources)
+    learnt, held_out = (split_rows(version, split) for split in ("train", "test"))
+    return PickedRows(pairs, learnt), PickedRows(pairs, held_out[: settings.test_rows])
 
 
-def held_out_pictures(settings: PictureSettings, source: Source, version: OpenVersion) -> Source:
-    """Return the rows that are measured: the first of the split "test"."""
-    return PickedRows(source, split_rows(version, "test")[: settings.test_rows])
+def current_pictures(settings: PictureSettings) -> int:
+    """Return the number of the version that settings name, that of the current one where they name none."""
+    with ExitStack() as resources:
+        return opened_pictures(settings, resources)[1].version.number
 
 
 def picture_origins(settings: PictureSettings) -> list[Origin]:

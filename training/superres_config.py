@@ -11,6 +11,7 @@ from training.averaging import Averaging
 from training.johnson import Norm, Skip, Upsampling
 from training.phases import Phase
 from training.precision import Precision
+from training.settings_checks import require_counts
 from training.weights import Weights
 
 
@@ -69,9 +70,7 @@ class Config:
                 f"loss = {self.loss!r} needs extractor_weights: a file of torchvision's {name}, or 'random', with "
                 "which it is no perceptual loss"
             )
-        for name in ("test_rows", "batch_size", "accumulate"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        require_counts(self, "test_rows", "batch_size", "accumulate")
 
     @property
     def scale(self) -> int:

@@ -10,6 +10,7 @@ from training.augmentation import Flips
 from training.averaging import Averaging
 from training.optimisers import Optimiser
 from training.phases import Phase
+from training.settings_checks import require_above_zero, require_counts
 from training.wgan_networks import SIDES
 
 Variant = Literal["clip", "penalty"]
@@ -55,12 +56,8 @@ class Config:
     samples: int = 1000
 
     def __post_init__(self) -> None:
-        for name in ("n_critic", "noise", "width", "batch_size", "samples"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("clip", "penalty"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        require_counts(self, "n_critic", "noise", "width", "batch_size", "samples")
+        require_above_zero(self, "clip", "penalty")
         if self.size not in SIDES:
             raise ValueError(f"size is one of {', '.join(map(str, SIDES))} pixels, got {self.size}")
         for number, phase in enumerate(self.phases or ()):
