@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from prefect import flow
 
+from flows.announcement import announce
 from flows.run_log import run_log
 from flows.word_job import WordJob
 from storage.bundles import Bundle, current_bundle, is_whole_bundle
@@ -76,6 +77,7 @@ def build_word_maps(job: WordJob) -> WordOutcome:
         if current and current.request == request.digest and is_whole_bundle(folder, current):
             logger.info("nothing to do, version %d holds these maps", current.number)
             ensure_spare(folder, current, scratch)
+            announce(job.tiers, folder, current.number)
             return outcome_of(job, folder, "unchanged", current, None)
         # Not as a plain dict, of which Prefect would look at each of 82,115 values whenever a task takes it.
         nouns = MappingProxyType(read_nouns(wordnet))
@@ -86,6 +88,7 @@ def build_word_maps(job: WordJob) -> WordOutcome:
         version, is_new = publish_word_maps(folder, vectors, maps, checked, request, scratch)
         stage_for_reading(job.tiers, job.name, version, access="random")
         report_words(folder, version, maps)
+        announce(job.tiers, folder, version.number)
     return outcome_of(job, folder, "published" if is_new else "unchanged", version, checked)
 
 

@@ -19,21 +19,18 @@ from flows.integrity_commands import add_integrity_commands
 from flows.lines import say
 from flows.pair_commands import add_pair_commands
 from flows.pipeline_commands import add_pipeline_commands
+from flows.quiet_prefect import make_quiet
 from flows.restoring_commands import add_restoring_commands
 from flows.search_commands import add_search_commands
+from flows.serving_commands import add_serving_commands
 from flows.split_commands import add_split_commands
 from flows.staging_commands import add_staging_commands
 from flows.training_commands import add_training_commands
 from flows.upscaling_commands import add_upscaling_commands
 from flows.word_commands import add_word_commands
 
-# Set before Prefect is imported: a person at the terminal wants the bar, not the engine's log, and no telemetry.
-os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")
-# With Prefect's own 5, each of its calls goes on for a minute after the server is gone.
-os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "2")
-os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-os.environ.setdefault("DO_NOT_TRACK", "1")
+# Before Prefect is imported.
+make_quiet(os.environ)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -208,6 +205,7 @@ add_training_commands(app)
 add_feature_commands(app)
 add_search_commands(app)
 add_pipeline_commands(app)
+add_serving_commands(app)
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
@@ -51,12 +51,11 @@ class DemoResult:
 def run_demo(job: DemoJob) -> DemoResult:
     """Draw the set below `job.root`, then publish it at the sizes of its scale in HDF5, and at one of them in bcolz."""
     summary = draw_demo_set(job)
-    tiers = Tiers((job.root / "slow").absolute(), (job.root / "fast").absolute())
-    outcomes = (
-        prepare_images(demo_image_job(job, summary.source, tiers, "demo", "hdf5", SIZES[job.scale])),
-        prepare_images(demo_image_job(job, summary.source, tiers, "demo-bcolz", "bcolz", BCOLZ_SIZES[job.scale])),
-    )
-    return DemoResult(summary.source, summary.images, summary.rendered, tiers, outcomes)
+    images = demo_images(job, summary.source)
+    hdf5 = ImageJob(**images, dataset="demo", sizes=SIZES[job.scale])
+    bcolz = ImageJob(**images, dataset="demo-bcolz", array_format="bcolz", sizes=BCOLZ_SIZES[job.scale])
+    outcomes = (prepare_images(hdf5), prepare_images(bcolz))
+    return DemoResult(summary.source, summary.images, summary.rendered, hdf5.tiers, outcomes)
 
 
 def draw_demo_set(job: DemoJob) -> DemoSummary:
@@ -75,21 +74,19 @@ def draw_demo_set(job: DemoJob) -> DemoSummary:
         )
 
 
-def demo_image_job(
-    job: DemoJob, source: Path, tiers: Tiers, dataset: str, array_format: str, sizes: tuple[int, ...]
-) -> ImageJob:
-    """Return the job that prepares the set; whole classes are held out, since a class has one drawing or two."""
-    return ImageJob(
-        source=source.absolute(),
-        dataset=dataset,
-        slow=tiers.slow,
-        fast=tiers.fast,
-        sizes=sizes,
-        array_format=array_format,
-        seed=job.seed,
-        workers=job.workers,
-        rows_per_shard=ROWS_PER_SHARD,
-        split_by="class",
-        valid=0.1,
-        test=0.1,
-    )
+def demo_images(job: DemoJob, source: Path) -> dict[str, Any]:
+    """Return the job of the drawn set without a name and sizes.
+
+    Whole classes are held out, since a class has one drawing or two.
+    """
+    return {
+        "source": source.absolute(),
+        "slow": (job.root / "slow").absolute(),
+        "fast": (job.root / "fast").absolute(),
+        "seed": job.seed,
+        "workers": job.workers,
+        "rows_per_shard": ROWS_PER_SHARD,
+        "split_by": "class",
+        "valid": 0.1,
+        "test": 0.1,
+    }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from flows.orchestrator import NoOrchestrator, OrchestratorLost
+from flows.orchestrator import DeployFailed, NoOrchestrator, OrchestratorLost, RunNotCompleted
 from tasks.ops.exit_codes import ExitCode, meaning_of
 from tasks.ops.training_process import TrainingFailed, TrainingPreempted
 
 _OWN = (
     (NoOrchestrator, ExitCode.BAD_INPUT),
+    (DeployFailed, ExitCode.FAILED),
+    (RunNotCompleted, ExitCode.FAILED),
     (OrchestratorLost, ExitCode.INTERRUPTED),
     (TrainingPreempted, ExitCode.INTERRUPTED),
 )

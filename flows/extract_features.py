@@ -8,6 +8,7 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.announcement import announce
 from flows.feature_job import FeatureJob
 from flows.run_log import run_log
 from storage.bundles import Bundle, is_whole_bundle
@@ -45,12 +46,14 @@ def extract_features(job: FeatureJob) -> FeatureOutcome:
         current = current_features(folder)
         if current and current.request == request and is_whole_bundle(folder, current):
             logger.info("nothing to do, version %d holds these vectors", current.number)
+            announce(job.tiers, folder, current.number)
             return outcome_of(job, folder, "unchanged", current, 0)
         line = compute_features(job.order(source.number, origin.text if job.model else None))
         assert line.version is not None
         version = read_features(folder, line.version)
         stage_for_reading(job.tiers, job.features, version, access="random")
         report_features(folder, version)
+        announce(job.tiers, folder, version.number)
     return outcome_of(job, folder, "published" if line.is_new else "unchanged", version, line.computed)
 
 

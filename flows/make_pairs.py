@@ -8,6 +8,7 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.announcement import announce
 from flows.pair_job import PairJob
 from flows.run_log import run_log
 from storage.datasets import create_dataset
@@ -65,12 +66,14 @@ def make_pairs(job: PairJob) -> PairOutcome:
                 logger.info("nothing to do, version %d holds these pairs", current.number)
                 ensure_spare(folder, current, scratch)
                 stage_for_reading(job.tiers, dataset, current, access=job.access)
+                announce(job.tiers, folder, current.number)
                 return PairOutcome("unchanged", dataset, current, BuildFigures(0, 0.0, 0.0), card_of(folder, current))
             figures = build_missing(job, folder, plan, origin, scratch)
             version, is_new = publish_pair_version(job.tiers, folder, plan, origin, figures, scratch)
             logger.info("version %d: %d pairs", version.number, version.stored)
             stage_for_reading(job.tiers, dataset, version, access=job.access)
             report_pairs(dataset, card_of(folder, version))
+            announce(job.tiers, folder, version.number)
     return PairOutcome("published" if is_new else "unchanged", dataset, version, figures, card_of(folder, version))
 
 

@@ -14,7 +14,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import IO
+
+from tasks.ops.parent_death import bound_command
 
 START_SECONDS = 180
 """A busy machine has been seen to take more than 20; a quiet one takes 5."""
@@ -22,9 +25,19 @@ STOP_SECONDS = 10
 HEALTH_SECONDS = 20
 """A server that takes longer to say that it is well is of no use to a run."""
 
+_TEMPORARY = ContextVar("temporary", default=False)
+
 
 class NoOrchestrator(Exception):
     """There is no Prefect server to report to; nothing was begun."""
+
+
+class DeployFailed(Exception):
+    """Prefect did not take the deployments; the message has its reason."""
+
+
+class RunNotCompleted(Exception):
+    """A run that a worker carried out did not complete; the message says what became of it."""
 
 
 class OrchestratorLost(Exception):
@@ -39,8 +52,30 @@ def prefect_server() -> Iterator[None]:
         NoOrchestrator: there is no server at the configured address, or the temporary one did not start.
         OrchestratorLost: the server was lost while the run was under way.
     """
-    with _server() as api, _loss_named(api):
+    with _server() as api, server_errors_named(api):
         yield
+
+
+def require_server() -> str:
+    """Return the address of the configured server.
+
+    Raises:
+        NoOrchestrator: none is configured, or it does not answer.
+    """
+    from prefect.settings import get_current_settings
+
+    api = get_current_settings().api.url
+    if not api:
+        raise NoOrchestrator(
+            "on which server? Set PREFECT_API_URL=http://HOST:4200/api; or run `imagemill serve`, which brings its own"
+        )
+    _require_healthy(api)
+    return api
+
+
+def is_temporary() -> bool:
+    """Tell whether the server that flows report to ends with this command."""
+    return _TEMPORARY.get()
 
 
 @contextmanager
@@ -66,7 +101,8 @@ def _server() -> Iterator[str]:
         "PREFECT__SERVER_FINAL": "1",
     }
     with tempfile.TemporaryFile() as log:
-        command = [sys.executable, "-m", "flows.server_process", str(port), str(os.getpid())]
+        # It ends with this process, however that ends.
+        command = bound_command([sys.executable, "-m", "flows.server_process", "127.0.0.1", str(port)])
         # A process group of its own: Ctrl-C is for the run, which still has to tell the server how it ended.
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, process_group=0)
         try:
@@ -74,8 +110,10 @@ def _server() -> Iterator[str]:
             # Logs would be sent every two seconds, the last after the server is gone, with a minute of retries.
             api = f"http://127.0.0.1:{port}/api"
             with temporary_settings({PREFECT_API_URL: api, PREFECT_LOGGING_TO_API_ENABLED: False}):
+                _TEMPORARY.set(True)
                 yield api
         finally:
+            _TEMPORARY.set(False)
             _stop(server)
 
 
@@ -86,21 +124,26 @@ def _free_port() -> int:
 
 
 def _wait_until_healthy(server: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> None:
-    import httpx
-
     deadline = time.monotonic() + START_SECONDS
-    with httpx.Client(trust_env=False, timeout=5) as client:
-        while server.poll() is None and time.monotonic() < deadline:
-            with suppress(httpx.TransportError):  # It does not listen yet.
-                if client.get(f"http://127.0.0.1:{port}/api/health").status_code == httpx.codes.OK:
-                    return
-            time.sleep(0.1)
+    while server.poll() is None and time.monotonic() < deadline:
+        if is_healthy(f"http://127.0.0.1:{port}/api"):
+            return
+        time.sleep(0.1)
     log.seek(0)
     told = log.read().decode(errors="replace").strip().splitlines()
     raise NoOrchestrator(
         f"Prefect's temporary server did not start ({told[-1] if told else 'it said nothing'}); run the command again, "
         "or start a server with `prefect server start` and set PREFECT_API_URL"
     )
+
+
+def is_healthy(api: str) -> bool:
+    """Tell whether a server that was just started, at an address of this machine, answers yet."""
+    import httpx
+
+    with httpx.Client(trust_env=False, timeout=5) as client, suppress(httpx.TransportError):
+        return client.get(f"{api}/health").status_code == httpx.codes.OK
+    return False
 
 
 def _require_healthy(api: str) -> None:
@@ -120,7 +163,7 @@ def _require_healthy(api: str) -> None:
 
 
 @contextmanager
-def _loss_named(api: str) -> Iterator[None]:
+def server_errors_named(api: str) -> Iterator[None]:
     """Turn what Prefect's client raises when its server is gone into one sentence."""
     import httpx
     from prefect.exceptions import PrefectException

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.command_options import Fast, FastBudget, Json, Slow, reported_errors
-from flows.lines import as_text
+from flows.lines import as_text, say
 
 if TYPE_CHECKING:
     # It imports Prefect, which takes a second.
-    from flows.pipeline import StepOutcome
+    from flows.step_runs import StepOutcome
+
+DEPLOYMENT = "pipeline/pipeline"
 
 run_app = typer.Typer(
     no_args_is_help=True,
@@ -34,7 +36,8 @@ def add_pipeline_commands(app: typer.Typer) -> None:
 
 
 @run_app.command(
-    epilog="Example: imagemill run pipeline --source /data/imagenet/train --dataset imagenet --slow /hdd --fast /ssd",
+    epilog="Examples: imagemill run pipeline --source /data/imagenet/train --dataset imagenet --slow /hdd --fast /ssd; "
+    "where PREFECT_API_URL names a server with workers, `imagemill run pipeline` alone takes what was deployed there",
 )
 def pipeline(
     source: Annotated[Path | None, typer.Option(help="Folder with a folder of images for each class")] = None,
@@ -55,49 +58,123 @@ def pipeline(
     split_by: Annotated[str, typer.Option(help="Hold out by source (image) or by class")] = "source",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
     workers: Annotated[int | None, typer.Option(help="Processes; as many as there are cores by default")] = None,
+    on: Annotated[
+        str, typer.Option(help="worker, here, or auto: a worker where the server at PREFECT_API_URL has one")
+    ] = "auto",
     as_json: Json = False,
 ) -> None:
     """Prepare images, make words and pairs, train and promote models; what is there already is passed over."""
     with reported_errors(as_json):
-        from flows.orchestrator import prefect_server
-        from flows.pipeline import pipeline as run_pipeline
-        from flows.pipeline_job import PARTS, PipelineJob
-        from flows.roots import chosen_tiers
-
-        if (source is None) == (demo is None):
-            raise ValueError("which images? Give --source FOLDER, or --demo FOLDER to draw the demonstration set there")
-        if source is not None:
-            tiers = chosen_tiers(slow, fast, fast_budget=fast_budget)
-            images = {"source": source.absolute(), "dataset": dataset or source.name, "split_by": split_by}
-            images |= {"slow": tiers.slow, "fast": tiers.fast, "fast_budget": tiers.fast_budget}
+        by_worker = is_for_worker(on)
+        images = chosen_images(source, demo, dataset, slow, fast, fast_budget, split_by, may_be_none=by_worker)
+        told = {
+            "parts": tuple(part) if part else None,
+            "scale": scale,
+            "configurations": configurations.absolute() if configurations else None,
+            "vectors": vectors.absolute() if vectors else None,
+            "download": download,
+            "device": device,
+        }
+        job = {name: value for name, value in told.items() if value is not None}
+        if images is not None:
+            job["images"] = images | ({"workers": workers} if workers else {})
+        if by_worker:
+            run_by_worker(job if images is not None else None, as_json=as_json)
         else:
-            assert demo is not None
-            images = demo_images(demo, dataset or "demo")
-        job = PipelineJob.model_validate(
-            {
-                "images": images | ({"workers": workers} if workers else {}),
-                "parts": tuple(part) if part else PARTS,
-                "scale": scale,
-                "configurations": configurations,
-                "vectors": vectors.absolute() if vectors else None,
-                "download": download,
-                "device": device,
-            }
-        )
-        with prefect_server():
-            outcomes = run_pipeline(job)
-        print_steps(outcomes, as_json=as_json)
+            run_here(job, as_json=as_json)
 
 
-def demo_images(root: Path, dataset: str) -> dict[str, Any]:
-    """Draw the demonstration set below `root`, and return the job of its images without their sizes."""
-    from flows.demo import DemoJob, demo_image_job, draw_demo_set
-    from storage.tiers import Tiers
+def is_for_worker(on: str) -> bool:
+    """Tell whether a worker is to carry out the run.
 
-    job = DemoJob.model_validate({"root": root})
-    tiers = Tiers((root / "slow").absolute(), (root / "fast").absolute())
-    images = demo_image_job(job, draw_demo_set(job).source, tiers, dataset, "hdf5", sizes=(1,))
-    return images.model_dump(exclude={"sizes"})
+    Raises:
+        ValueError: `on` is none of the three, or a worker is wanted and there is none.
+    """
+    if on not in ("auto", "here", "worker"):
+        raise ValueError(f"--on should be worker, here or auto, got {on!r}")
+    if on == "here":
+        return False
+    from prefect.settings import get_current_settings
+
+    from flows.orchestrator import require_server
+
+    if on == "auto" and not get_current_settings().api.url:
+        return False
+    api = require_server()
+    from flows.deployed_runs import has_worker
+
+    if has_worker(DEPLOYMENT):
+        return True
+    if on == "auto":
+        return False
+    raise ValueError(
+        f"{api} has no worker for the deployment {DEPLOYMENT}: run `imagemill serve`, or `imagemill deploy` and "
+        "`prefect worker start --pool gpu`"
+    )
+
+
+def chosen_images(
+    source: Path | None,
+    demo: Path | None,
+    dataset: str | None,
+    slow: Path | None,
+    fast: Path | None,
+    fast_budget: str | None,
+    split_by: str,
+    *,
+    may_be_none: bool,
+) -> dict[str, Any] | None:
+    """Return the job of the images without their sizes; None where the deployment knows it.
+
+    Raises:
+        ValueError: not exactly one of source and demonstration set is told, or what does not go with it.
+    """
+    from flows.roots import chosen_tiers
+
+    if source is None and demo is None and may_be_none:
+        return None
+    if (source is None) == (demo is None):
+        raise ValueError("which images? Give --source FOLDER, or --demo FOLDER to draw the demonstration set there")
+    if source is not None:
+        tiers = chosen_tiers(slow, fast, fast_budget=fast_budget)
+        images = {"source": source.absolute(), "dataset": dataset or source.absolute().name, "split_by": split_by}
+        return images | {"slow": tiers.slow, "fast": tiers.fast, "fast_budget": tiers.fast_budget}
+    if slow or fast or fast_budget:
+        raise ValueError("--demo keeps its arrays below its own folder: leave --slow, --fast and --fast-budget away")
+    from flows.demo import DemoJob, demo_images, draw_demo_set
+
+    job = DemoJob.model_validate({"root": demo})
+    return demo_images(job, draw_demo_set(job).source) | {"dataset": dataset or "demo"}
+
+
+def run_here(job: dict[str, Any], *, as_json: bool) -> None:
+    """Run the pipeline in this process, and list what became of its steps."""
+    from flows.orchestrator import prefect_server
+    from flows.pipeline import pipeline as run_pipeline
+    from flows.pipeline_job import PipelineJob
+
+    wanted = PipelineJob.model_validate(job)
+    with prefect_server():
+        outcomes = run_pipeline(wanted)
+    print_steps(outcomes, as_json=as_json)
+
+
+def run_by_worker(job: dict[str, Any] | None, *, as_json: bool) -> None:
+    """Have a worker run the deployed pipeline, with this job or with its own, and list its flows."""
+    from flows.deployed_runs import followed
+    from flows.orchestrator import require_server, server_errors_named
+    from flows.pipeline_job import PipelineJob
+
+    # Checked here, where a person can mend it.
+    parameters = {"job": PipelineJob.model_validate(job).model_dump(mode="json")} if job is not None else {}
+    with server_errors_named(require_server()):
+        run = followed(DEPLOYMENT, parameters, say=lambda line: say(line, err=True))
+    if as_json:
+        return typer.echo(as_text(run))
+    from flows.terminal import print_table
+
+    rows = [(one.name, one.state, f"{one.seconds:,.0f}") for one in run.flows]
+    print_table(f"{run.name}, {run.page}", ("step", "state", "seconds"), rows)
 
 
 def print_steps(outcomes: tuple[StepOutcome, ...], *, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 from prefect import flow
 
+from flows.announcement import announce
 from flows.image_job import ImageJob
 from flows.run_log import run_log
 from storage.datasets import create_dataset
@@ -74,6 +75,7 @@ def prepare_images(job: ImageJob) -> Outcome:
         listing, set_aside = chosen_images(job, source, manifest)
         former = former_of(folder, current, settings)
         if current and former and same_listing(listing, former) and is_whole(folder, current):
+            announce(job.tiers, folder, current.number)
             return unchanged(job, folder, former.plan, current, set_aside, scratch)
         plan, shuffled = plan_images(folder, listing, former, source=source, settings=settings)
         figures = build_missing(job, folder, plan, shuffled, former, scratch)
@@ -91,6 +93,7 @@ def prepare_images(job: ImageJob) -> Outcome:
         logger.info("version %d: %d stored, %d refused", version.number, version.stored, version.refused)
         stage_for_reading(job.tiers, job.dataset, version, access=job.access)
         report_version(job.dataset, card, published.refusals)
+        announce(job.tiers, folder, version.number)
     status = "published" if published.is_new else "unchanged"
     return Outcome(status, job.dataset, version, published.refusals, figures, card, set_aside)
 

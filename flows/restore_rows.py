@@ -7,6 +7,7 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.announcement import announce
 from flows.restoring_job import RestoringJob
 from flows.run_log import run_log
 from storage.datasets import create_dataset
@@ -44,4 +45,5 @@ def restore_rows(job: RestoringJob) -> RestoringOutcome:
         stage_for_reading(job.tiers, job.restored, version, access=job.access)
         card = folder.objects / version.card.name
         report_pairs(job.restored, card)
+        announce(job.tiers, folder, version.number)
     return RestoringOutcome(status, job.restored, version, found.computed, card)

@@ -1,27 +1,24 @@
-"""Prefect's temporary server, a process that dies with its parent: `python -m flows.server_process PORT PARENT`."""
+"""Prefect's server as a process: `python -m flows.server_process HOST PORT`, as Prefect starts its own."""
 
 from __future__ import annotations
 
-import signal
 import sys
 
-from tasks.ops.parent_death import end_with_parent
+import uvicorn
 
 
 def main() -> None:
-    """Serve Prefect's API on loopback until SIGTERM, or until the process that started this one is gone."""
-    port, parent = int(sys.argv[1]), int(sys.argv[2])
-    end_with_parent(parent, signal.SIGTERM)
-    import uvicorn
-
-    # As Prefect starts its own temporary server.
+    """Serve Prefect's API and, where the settings have them, its pages, until SIGTERM."""
+    host, port = sys.argv[1], int(sys.argv[2])
     uvicorn.run(
         "prefect.server.api.server:create_app",
         factory=True,
-        host="127.0.0.1",
+        host=host,
         port=port,
         log_level="error",
         lifespan="on",
+        # Prefect's own value: what keeps a connection open must not keep the server from ending.
+        timeout_graceful_shutdown=5,
     )
 
 

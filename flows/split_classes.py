@@ -8,6 +8,7 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.announcement import announce
 from flows.run_log import run_log
 from flows.split_job import SplitJob
 from storage.bundles import Bundle, current_bundle, is_whole_bundle
@@ -58,10 +59,12 @@ def split_classes(job: SplitJob) -> SplitOutcome:
         if current and current.request == request.digest and is_whole_bundle(folder, current):
             logger.info("nothing to do, version %d holds these splits", current.number)
             ensure_spare(folder, current, scratch)
+            announce(job.tiers, folder, current.number)
             return outcome_of(job, folder, "unchanged", current)
         version, is_new = publish_class_splits(folder, classes, choices, wordnet, request, scratch)
         stage_for_reading(job.tiers, folder.name, version, access="random")
         report_splits(folder, version)
+        announce(job.tiers, folder, version.number)
     return outcome_of(job, folder, "published" if is_new else "unchanged", version)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.announcement import announce
 from flows.run_log import run_log
 from flows.train_job import TrainJob
 from storage.bundles import Bundle
@@ -63,6 +64,7 @@ def train_model(job: TrainJob) -> TrainOutcome:
         # A run that was killed when it had registered its model has not decided yet.
         decision = decision_on(folder, version) or decide_promotion(job.tiers, folder, version, job.order, scratch)
         report_model(folder, version, decision)
+        announce(job.tiers, folder, version.number)
     result, card = result_in(folder, version), folder.objects / version.card.name
     status = "trained" if run else "unchanged"
     return TrainOutcome(status, job.model, version, result, decision, run.path if run else None, card)

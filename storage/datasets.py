@@ -38,10 +38,15 @@ def create_dataset(root: Path, name: str, *, kind: str = IMAGES) -> DatasetFolde
 def _made(folder: DatasetFolder, kind: str) -> DatasetFolder:
     make_parts(folder)
     if not create_record(folder.marker, "dataset", DatasetMark(folder.name, kind)):
-        found = read_record(folder.marker, "dataset", DatasetMark).kind
+        found = kind_of(folder)
         if found != kind:
             raise ValueError(f"{folder.path} is a dataset of {found:.40}, and cannot take {kind}; choose another name")
     return folder
+
+
+def kind_of(folder: DatasetFolder) -> str:
+    """Return what a dataset holds: `IMAGES`, or the kind of its bundles."""
+    return read_record(folder.marker, "dataset", DatasetMark).kind
 
 
 def existing_dataset(root: Path, name: str) -> DatasetFolder:

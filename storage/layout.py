@@ -10,7 +10,7 @@ from storage.errors import DamagedDataset
 
 PARTS = ("plans", "objects", "receipts", "versions", "spares", "refused", "tmp", "pins")
 """The folders that every dataset has."""
-ON_DEMAND = ("trash", "logs", "promotions", "runs")
+ON_DEMAND = ("trash", "logs", "promotions", "runs", "announced")
 """The folders that are made when something goes there."""
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _IDENTITY = re.compile(r"[0-9a-f]{16,64}")
@@ -93,6 +93,9 @@ class DatasetFolder:
 
     def promotion(self, number: int) -> Path:
         return self.promotions / f"{number:08d}.json"
+
+    def announcement(self, number: int) -> Path:
+        return self.path / "announced" / f"{number:08d}.json"
 
     def promotion_copy(self, number: int) -> Path:
         return self.spares / f"promotion-{number:08d}.json"

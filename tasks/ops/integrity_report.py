@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from storage.collection import Collection
 from storage.damage import Damage
 from storage.verification import Verification
 from tasks.ops.markdown import code_span, markdown_table
 
+SHOWN_GARBAGE = 50
+"""Files and folders on a page, the largest; the command line shows all."""
 SHOWN_DAMAGES = 50
 """Damaged files on a page; the command line shows all."""
 
@@ -31,6 +34,24 @@ def verification_markdown(found: Verification, *, share: float) -> str:
             lines += ["", f"And {len(found.damages) - SHOWN_DAMAGES} more."]
         lines += ["", f"To mend it: `imagemill repair {found.dataset}` with the same roots."]
     lines += [f"\n{note}" for note in found.notes]
+    return "\n".join(lines) + "\n"
+
+
+def collection_markdown(done: Collection, *, applied: bool) -> str:
+    """Return the page of a round of garbage collection: what nothing needs, and whether it went."""
+    moved, deleted = sum(item.bytes for item in done.garbage), sum(item.bytes for item in done.old_trash)
+    verbs = (
+        ("went to the trash", "of older trash deleted")
+        if applied
+        else ("would go to the trash", "of older trash would be deleted")
+    )
+    lines = [f"# {done.dataset}: garbage", "", f"{moved / 1e6:,.1f} MB {verbs[0]}, {deleted / 1e6:,.1f} MB {verbs[1]}."]
+    found = sorted((*done.garbage, *done.old_trash), key=lambda item: -item.bytes)
+    if found:
+        rows = [(code_span(str(item.path)), f"{item.bytes / 1e6:,.1f}", item.why) for item in found[:SHOWN_GARBAGE]]
+        lines += ["", markdown_table(("path", "MB", "why"), rows)]
+    if len(found) > SHOWN_GARBAGE:
+        lines += ["", f"And {len(found) - SHOWN_GARBAGE} smaller ones."]
     return "\n".join(lines) + "\n"
 
 

@@ -28,7 +28,7 @@ from tests.faults.damages import ASIDE, DATASET, Target, targets_in
 from tests.faults.tiny_source import CLASSES, add_pictures, picture_name
 from tests.oracles.published_dataset import Body, assert_whole, rows_of, version_bodies
 
-NOT_PUBLISHED = {"lock", "logs", "pins", "tmp"}
+NOT_PUBLISHED = {"lock", "logs", "pins", "tmp", "announced"}
 SPARE = re.compile(r"(\d{8})-([0-9a-f]{64})\.zip")
 Tree = dict[Path, tuple[str, int, int]]
 """What lies where: content, inode, and nanoseconds of the last change."""

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from flows.command_line import app
-from flows.pipeline_job import SCALES, PipelineJob
+from flows.part_steps import SCALES
+from flows.pipeline_job import PipelineJob
 from flows.train_job import TrainJob
 
 REPOSITORY = Path(__file__).parents[2]

@@ -29,11 +29,12 @@ def newest_artifact(key: str) -> str:
 
 def test_a_scheduled_check_fails_its_run_when_something_is_damaged_and_shows_what(root: Path, prefect_api: str):
     job = VerifyJob(dataset="night", slow=root, fast=root, seed=0)
-    assert verify_dataset(job).is_whole
+    (found,) = verify_dataset(job)
+    assert found.is_whole
     assert "# night: whole" in newest_artifact("night-verification")
     damaged = sorted((root / "night" / "objects").glob("8-*"))[0]
     damaged.unlink()
-    with pytest.raises(DamagedDataset, match=r"night is damaged: .* missing; rows") as caught:
+    with pytest.raises(DamagedDataset, match=r"night: damaged: .* missing; rows") as caught:
         verify_dataset(job)
     assert caught.value.path == damaged
     page = newest_artifact("night-verification")
@@ -44,3 +45,13 @@ def test_a_scheduled_check_fails_its_run_when_something_is_damaged_and_shows_wha
 def test_the_share_is_a_share():
     with pytest.raises(ValueError, match="less than or equal to 1"):
         VerifyJob(dataset="night", slow=Path("a"), fast=Path("a"), share=5, seed=0)
+
+
+def test_without_a_name_all_datasets_are_checked_and_each_damaged_one_is_named(root: Path, prefect_api: str):
+    prepare(BareJob(str(root.parent / "source"), str(root), dataset="day"))
+    job = VerifyJob(slow=root, fast=root, seed=0)
+    assert [found.dataset for found in verify_dataset(job)] == ["day", "night"]
+    for dataset in ("day", "night"):
+        sorted((root / dataset / "objects").glob("8-*"))[0].unlink()
+    with pytest.raises(DamagedDataset, match=r"^day night: damaged: .* and \d+ more\. Run imagemill repair for: day night$"):
+        verify_dataset(job)

@@ -1,0 +1,57 @@
+"""The watch over deployed runs that died without a word: they would hold their slot of the pool for ever."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ActionTypes, ChangeFlowRunState
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+
+TAG = "imagemill"
+"""Of every run that the watch sees: the deployments of prefect.yaml have it, and so do the runs that those start."""
+HEARTBEAT_SECONDS = 30
+"""As prefect.yaml tells the processes of runs, and the least that Prefect allows."""
+SILENT_SECONDS = 5 * HEARTBEAT_SECONDS
+"""With half a heartbeat, as Prefect's documentation has it, healthy runs are taken for dead."""
+NAME = "imagemill: runs that fell silent have crashed"
+
+# Anything that a run says shows that it lives, its end as well.
+_SAYS = {"prefect.flow-run.*"}
+
+
+def silent_runs_crash(silent: timedelta = timedelta(seconds=SILENT_SECONDS)) -> AutomationCore:
+    """Return the automation that gives a run which began and then said nothing for so long the state Crashed."""
+    return AutomationCore(
+        name=NAME,
+        description=f"A run of Imagemill says that it lives every {HEARTBEAT_SECONDS} s. After {silent.seconds} s of "
+        "silence its process is gone, and its slot is given to the next.",
+        trigger=EventTrigger(
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            match_related={"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"},
+            after={"prefect.flow-run.Pending", "prefect.flow-run.Running", "prefect.flow-run.heartbeat"},
+            expect=_SAYS,
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=silent,
+        ),
+        actions=[_crash(f"It said nothing for {silent.seconds} s: its process is gone. What it finished is kept.")],
+    )
+
+
+def _crash(message: str) -> ActionTypes:
+    return ChangeFlowRunState(name="Crashed", state=StateType.CRASHED, message=message, force=False)
+
+
+def set_automation(client: SyncPrefectClient, automation: AutomationCore) -> None:
+    """Have exactly one automation of that name, as it is given."""
+    first, *others = client.read_automations_by_name(automation.name) or [None]
+    if first is None:
+        client.create_automation(automation)
+    else:
+        client.update_automation(first.id, automation)
+    for other in others:
+        if other is not None:
+            client.delete_automation(other.id)

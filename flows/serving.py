@@ -1,0 +1,129 @@
+"""Prefect's server, Imagemill's deployments and a worker for each pool, on one machine, until it is told to stop."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.deploy_order import DeployOrder
+from flows.deploying import POOLS, deploy
+from flows.orchestrator import START_SECONDS, NoOrchestrator, is_healthy
+from flows.quiet_prefect import without_quiet
+from flows.supervision import Supervised, Supervisor
+
+POLL_SECONDS = 5
+"""How often a worker asks for runs; Prefect's own 15 s make a person who started one wonder."""
+AUTH = "PREFECT_SERVER_API_AUTH_STRING"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerPlace:
+    """Where the server listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 4200
+
+    @property
+    def api(self) -> str:
+        """The address for those on this machine."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/api"
+
+    def require_safe(self) -> None:
+        """Check that nobody from outside could start runs here.
+
+        Raises:
+            ValueError: it would listen beyond this machine without a password, or the port is taken.
+        """
+        if not _is_loopback(self.host) and not os.environ.get(AUTH):
+            raise ValueError(
+                f"{self.host} can be reached from other machines, and whoever reaches Prefect's API can run code here. "
+                f"Set {AUTH}=user:password first, or leave --host away; docs/scaling.md has the whole set-up"
+            )
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.host, self.port))
+            except OSError as error:
+                raise ValueError(
+                    f"{self.host} port {self.port} cannot be listened on: {error.strerror}. If another server is "
+                    "there, stop it or choose another --port"
+                ) from error
+
+
+def serve(place: ServerPlace, order: DeployOrder, *, say: Callable[[str], None]) -> None:
+    """Run server and workers until SIGTERM or Ctrl-C; what ends by itself is started again.
+
+    Raises:
+        NoOrchestrator: the server did not start.
+        ValueError: it may not listen where it should.
+    """
+    place.require_safe()
+    supervisor = Supervisor(say)
+    former = {number: signal.signal(number, lambda *_: supervisor.ask_to_stop()) for number in _STOPPING}
+    try:
+        environment = _environment(place)
+        supervisor.keep(Supervised("Prefect's server", _server_command(place), environment))
+        _wait_until_healthy(place, supervisor)
+        with temporary_settings({PREFECT_API_URL: place.api}):
+            deployed = deploy(order)
+        for pool in POOLS:
+            supervisor.keep(Supervised(f"the worker of pool {pool}", _worker_command(pool), environment))
+        say(f"{len(deployed)} deployments, workers for the pools {' and '.join(POOLS)}: {place.api[:-4]}")
+        say(f"in another terminal: export PREFECT_API_URL={place.api}")
+        supervisor.run()
+    finally:
+        say("stopping: workers first, then the server")
+        supervisor.stop()
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
+
+
+def _server_command(place: ServerPlace) -> list[str]:
+    return [sys.executable, "-m", "flows.server_process", place.host, str(place.port)]
+
+
+def _worker_command(pool: str) -> list[str]:
+    name = f"imagemill-{pool}-{socket.gethostname()}-{os.getpid()}"
+    return [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process", "--name", name]
+
+
+def _environment(place: ServerPlace) -> dict[str, str]:
+    """Return what server, workers and runs are told."""
+    found = without_quiet(os.environ)
+    # A run's command is `python`, which has to be this one.
+    path = os.pathsep.join([str(Path(sys.executable).parent), found.get("PATH", os.defpath)])
+    found |= {"PATH": path, "PREFECT_API_URL": place.api}
+    found.setdefault("PREFECT_WORKER_QUERY_SECONDS", str(POLL_SECONDS))
+    found.setdefault("PREFECT_SERVER_UI_API_URL", place.api)
+    if AUTH in found:
+        found.setdefault("PREFECT_API_AUTH_STRING", found[AUTH])
+    return found
+
+
+def _wait_until_healthy(place: ServerPlace, supervisor: Supervisor) -> None:
+    give_up = time.monotonic() + START_SECONDS
+    while not is_healthy(place.api):
+        if time.monotonic() > give_up:
+            raise NoOrchestrator(f"Prefect's server did not answer at {place.api} within {START_SECONDS} s")
+        supervisor.run(0.2)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
