@@ -53,5 +53,7 @@ def test_without_a_name_all_datasets_are_checked_and_each_damaged_one_is_named(r
     assert [found.dataset for found in verify_dataset(job)] == ["day", "night"]
     for dataset in ("day", "night"):
         sorted((root / dataset / "objects").glob("8-*"))[0].unlink()
-    with pytest.raises(DamagedDataset, match=r"^day night: damaged: .* and \d+ more\. Run imagemill repair for: day night$"):
+    with pytest.raises(
+        DamagedDataset, match=r"^day night: damaged: .* and \d+ more\. Run imagemill repair for: day night$"
+    ):
         verify_dataset(job)
