@@ -21,7 +21,7 @@ _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 def add_integrity_commands(app: typer.Typer) -> None:
     """Put the commands of this module on the command line."""
     app.command(epilog="Example: imagemill verify imagenet --slow /hdd --fast /ssd --sample 5%")(verify)
-    app.command(epilog="Example: imagemill repair imagenet --slow /hdd --fast /ssd")(repair)
+    app.command(epilog="Example: imagemill repair imagenet --slow /hdd --fast /ssd --shards 3:7")(repair)
     app.command(epilog="Example: imagemill gc imagenet --slow /hdd --keep 3 --apply")(gc)
 
 
@@ -56,9 +56,28 @@ def repair(
     fast: Fast = None,
     source: Annotated[Path | None, typer.Option(help="Where the images are now, if they were moved")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; as many as there are cores by default")] = None,
+    shards: Annotated[
+        str | None,
+        typer.Option(help="Build these of the current version again although they look whole, e.g. 3:7 (3, 4, 5, 6)"),
+    ] = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option("--class", help="The same for each shard with a row of this class; may be repeated"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Restore damaged or missing files to the bit, from copies or from the images; exit code 1 if some can't be."""
+    """Restore damaged or missing files to the bit, from copies or from the images; exit code 1 if some can't be.
+
+    With --shards or --class, and nothing else, chosen shards are built again from their images, whole or not, and
+    compared with what was published: after trouble with a disk or a machine, or to see whether a library's new version
+    gives the same pixels. Shards are shuffled, so a class of a large set lies in most of them. Nothing that was
+    published changes; exit code 1 if a shard does not come out the same, with the reason.
+    """
+    if shards is not None or classes:
+        rerun(
+            name, slow, fast=fast, source=source, workers=workers, shards=shards, classes=classes or [], as_json=as_json
+        )
+        return
     with reported_errors(as_json):
         from flows.byte_bar import byte_bar
         from flows.integrity_terminal import print_repair
@@ -80,6 +99,46 @@ def repair(
             )
         print_repair(done, as_json=as_json)
     if not done.is_whole:
+        raise typer.Exit(1)
+
+
+def rerun(
+    name: str,
+    slow: Path | None,
+    *,
+    fast: Path | None,
+    source: Path | None,
+    workers: int | None,
+    shards: str | None,
+    classes: list[str],
+    as_json: bool,
+) -> None:
+    """Build a range of shards again, print what came of it, and end with 1 if it was not the same."""
+    with reported_errors(as_json):
+        from flows.byte_bar import byte_bar
+        from flows.integrity_terminal import print_rerun
+        from flows.roots import chosen_tiers
+        from flows.run_log import run_log
+        from storage.datasets import existing_dataset
+        from tasks.ops.shard_pool import default_workers
+        from tasks.ops.shard_rerun import rerun_shards
+
+        if shards is not None and classes:
+            raise ValueError("choose shards by --shards or by --class, not by both")
+        tiers = chosen_tiers(slow, fast)
+        with run_log(existing_dataset(tiers.slow, name), "repair"), byte_bar(f"building shards of {name}") as bar:
+            done = rerun_shards(
+                tiers,
+                name,
+                shards=shards,
+                classes=classes,
+                source=source,
+                workers=workers or default_workers(),
+                on_start=bar.start,
+                on_bytes=bar.add,
+            )
+        print_rerun(done, as_json=as_json)
+    if not done.is_reproduced:
         raise typer.Exit(1)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from storage.collection import Collection
     from storage.verification import Verification
     from tasks.ops.repair import Repair
+    from tasks.ops.shard_rerun import Rerun
 
 
 def print_verification(found: Verification, *, as_json: bool) -> None:
@@ -48,6 +49,26 @@ def print_repair(done: Repair, *, as_json: bool) -> None:
         say(f"  repaired  {path}: {how}")
     for path, why in done.unrepaired.items():
         say(f"  damaged   {path}: {why}")
+
+
+def print_rerun(done: Rerun, *, as_json: bool) -> None:
+    """Tell which shards came out as they were published, which were damaged, and which are others now and why."""
+    if as_json:
+        typer.echo(as_text(done))
+        return
+    chosen = len(done.same) + len(done.restored) + len(done.different)
+    say(
+        f"{done.dataset}: {chosen} of the {done.shards} shards of version {done.number} built again: "
+        f"{len(done.same)} the same to the bit, {len(done.restored)} restored, {len(done.different)} not the same"
+    )
+    for place, paths in sorted(done.restored.items()):
+        say(f"  restored  shard {place}: {', '.join(map(str, paths))} was damaged or gone, rebuilt from the images")
+    for place, why in sorted(done.different.items()):
+        say(f"  differs   shard {place}: {why}")
+    if done.different:
+        say(f"  → version {done.number} stays what it was. A source that has changed becomes a new version by")
+        say("    imagemill prepare (with --rehash, if its size and time are as they were); where the same sources")
+        say("    give other bytes and no library is named, suspect this machine, or the one that built them")
 
 
 def print_collection(done: Collection, *, applied: bool, as_json: bool) -> None:

@@ -56,16 +56,32 @@ def rebuilt_pairs(
             yield shard.key, None
         else:
             kept.append(shard)
+    yield from _made_again(folder, version, kept, scratch, workers)
+
+
+def pairs_made_again(
+    tiers: Tiers,
+    folder: DatasetFolder,
+    version: PairVersion,
+    shards: Sequence[VersionShard],
+    *,
+    scratch: Path,
+    workers: int,
+) -> Iterator[tuple[str, str | None]]:
+    """Make `shards` of `version` again although they may be whole; yield as `rebuilt_pairs` does."""
+    kept = []
+    for shard in shards:
+        if why := _lacking_good(tiers, folder, version, shard, scratch):
+            yield shard.key, why
+        else:
+            kept.append(shard)
+    yield from _made_again(folder, version, kept, scratch, workers)
+
+
+def require_no_model(folder: DatasetFolder, version: PairVersion) -> None:
+    """Raise ValueError if a model made the bad images: only where it is can they be made again."""
     if restorer_in(version.recipe) is not None:
-        yield from ((shard.key, _by_a_model(folder, version)) for shard in kept)
-        return
-    try:
-        jobs = list(_jobs(folder, version, kept, scratch))
-    except (DamagedDataset, ValueError) as error:
-        yield from ((shard.key, f"nobody knows any more how they were made: {error}") for shard in kept)
-        return
-    for result in build_shards(jobs, workers=workers, work=remake_pairs):
-        yield result.key, _outcome(folder, version, result)
+        raise ValueError(_by_a_model(folder, version))
 
 
 def remake_pairs(job: PairShardJob, guard: DecodingGuard) -> Receipt | NotReproduced:
@@ -97,6 +113,21 @@ def _lacking_good(
             return f"its good images are {origin.objects / good.name}, which is damaged or gone, too{remedy}"
         share_object(origin, folder, good, scratch)
     return None
+
+
+def _made_again(
+    folder: DatasetFolder, version: PairVersion, shards: Sequence[VersionShard], scratch: Path, workers: int
+) -> Iterator[tuple[str, str | None]]:
+    if restorer_in(version.recipe) is not None:
+        yield from ((shard.key, _by_a_model(folder, version)) for shard in shards)
+        return
+    try:
+        jobs = list(_jobs(folder, version, shards, scratch))
+    except (DamagedDataset, ValueError) as error:
+        yield from ((shard.key, f"nobody knows any more how they were made: {error}") for shard in shards)
+        return
+    for result in build_shards(jobs, workers=workers, work=remake_pairs):
+        yield result.key, _outcome(folder, version, result)
 
 
 def _by_a_model(folder: DatasetFolder, version: PairVersion) -> str:

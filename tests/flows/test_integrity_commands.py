@@ -110,6 +110,55 @@ def test_repair_leaves_a_log(root: Path):
     assert "repair of" in log.read_text()
 
 
+def test_a_range_that_comes_out_the_same_ends_with_0_and_says_how_much_was_built(root: Path):
+    before = {path: path.read_bytes() for path in (root / "demo" / "objects").iterdir()}
+    result = ended("repair", "demo", "--slow", root, "--shards", "0:2")
+    assert result.exit_code == 0
+    assert "demo: 2 of the 2 shards of version 1 built again: 2 the same to the bit, 0 restored, 0 not" in result.stdout
+    assert {path: path.read_bytes() for path in (root / "demo" / "objects").iterdir()} == before
+    (log,) = (root / "demo" / "logs").glob("*.log")
+    assert "repair of" in log.read_text()
+
+
+def test_a_range_with_a_source_that_has_changed_ends_with_1_and_says_what_to_do(root: Path, source: Path):
+    class_name = sorted(source.iterdir())[0].name
+    image = sorted((source / class_name).iterdir())[0]
+    other = next(path for path in source.glob("*/*") if path.read_bytes() != image.read_bytes())
+    image.write_bytes(other.read_bytes())
+    result = ended("repair", "demo", "--slow", root, "--class", class_name)
+    assert result.exit_code == 1
+    assert f"the source {image.relative_to(source)} has changed or cannot be read" in result.stdout
+    assert "imagemill prepare (with --rehash, if its size and time are as they were)" in result.stdout
+    found = facts("repair", "demo", "--slow", root, "--class", class_name)
+    assert len(found["different"]) == 1
+    assert ended("verify", "demo", "--slow", root).exit_code == 0
+
+
+def test_a_range_mends_what_is_damaged_in_it(root: Path):
+    path = an_object(root)
+    before = path.read_bytes()
+    flip(path)
+    result = ended("repair", "demo", "--slow", root, "--shards", ":")
+    assert result.exit_code == 0
+    assert f"{path} was damaged or gone, rebuilt from the images" in result.stdout
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--shards", "1:3"], "--shards 1:3 should lie in 0:2: version 1 has 2 shards"),
+        (["--shards", "one"], "--shards should be FIRST:STOP such as 3:7"),
+        (["--class", "n0000000"], "has no class 'n0000000'"),
+        (["--class", "n00000001", "--shards", "0:1"], "choose shards by --shards or by --class, not by both"),
+    ],
+)
+def test_a_range_that_means_nothing_is_refused_and_nothing_is_built(options: list[str], told: str, root: Path):
+    result = ended("repair", "demo", "--slow", root, *options)
+    assert result.exit_code == 2
+    assert told in result.stderr
+
+
 def test_gc_says_what_would_go_and_touches_nothing_until_it_is_told_to(root: Path, source: Path):
     add_pictures(source, 8, first=16)
     prepare(BareJob(str(source), str(root)))
