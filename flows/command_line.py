@@ -72,6 +72,10 @@ def prepare(
     test: Annotated[float, typer.Option(help="Share of the test split")] = 0.05,
     access: Annotated[str, typer.Option(help="random stages a copy on the fast root; sequential does not")] = "random",
     rows_per_shard: Annotated[int, typer.Option(help="Most images that one process builds at once")] = 1024,
+    rehash: Annotated[
+        bool,
+        typer.Option("--rehash", help="Read every image again, for one replaced by another of the same size and time"),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Resize and crop a folder of images into published arrays."""
@@ -107,6 +111,7 @@ def prepare(
                 "test": test,
                 "access": access,
                 "rows_per_shard": rows_per_shard,
+                "rehash": rehash,
             }
         )
         with prefect_server():

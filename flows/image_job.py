@@ -55,6 +55,9 @@ class ImageJob(BaseModel):
     valid: Annotated[Fraction, Field(description="Share of the validation split")] = 0.05
     test: Annotated[Fraction, Field(description="Share of the test split")] = 0.05
     access: Annotated[Access, Field(description="random also stages a copy on the fast root")] = "random"
+    rehash: Annotated[
+        bool, Field(description="Hash every source again: finds other bytes where size and time are as they were")
+    ] = False
     max_pixels: Annotated[int, Field(ge=1, description="Larger images are refused")] = 50_000_000
     max_scans: Annotated[int, Field(ge=1, description="JPEGs with more scans are refused")] = 64
 

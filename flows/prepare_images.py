@@ -22,7 +22,7 @@ from storage.scratch import scratch_folder
 from storage.space import reserved
 from storage.spares import ensure_spare
 from storage.versions import Version, current_version
-from tasks.images import build_lot, list_images, plan_images, publish_version, require_vectors
+from tasks.images import build_lot, list_images, plan_images, publish_version, rehash_images, require_vectors
 from tasks.lots import lots_of
 from tasks.ops.decode import COLOUR_POLICY
 from tasks.ops.former_version import former_of, is_whole
@@ -74,10 +74,12 @@ def prepare_images(job: ImageJob) -> Outcome:
         current = current_version(folder)
         listing, set_aside = chosen_images(job, source, manifest)
         former = former_of(folder, current, settings)
-        if current and former and same_listing(listing, former) and is_whole(folder, current):
+        if current and former and is_known(job, listing, former) and is_whole(folder, current):
             announce(job.tiers, folder, current.number)
             return unchanged(job, folder, former.plan, current, set_aside, scratch)
         plan, shuffled = plan_images(folder, listing, former, source=source, settings=settings)
+        if job.rehash:
+            rehash_images(folder, plan, shuffled, scratch=scratch, workers=job.workers)
         figures = build_missing(job, folder, plan, shuffled, former, scratch)
         published = publish_version(
             job.tiers,
@@ -96,6 +98,11 @@ def prepare_images(job: ImageJob) -> Outcome:
         announce(job.tiers, folder, version.number)
     status = "published" if published.is_new else "unchanged"
     return Outcome(status, job.dataset, version, published.refusals, figures, card, set_aside)
+
+
+def is_known(job: ImageJob, listing: pa.Table, former: Former) -> bool:
+    """Tell whether size and time of every image say that nothing changed, and the job takes their word for it."""
+    return not job.rehash and same_listing(listing, former)
 
 
 def chosen_images(

@@ -12,7 +12,7 @@ from prefect.cache_policies import NO_CACHE
 
 from storage.layout import DatasetFolder
 from storage.plans import Plan, PlanSettings, SourceTree, write_plan
-from storage.receipts import Receipt
+from storage.receipts import Receipt, find_receipt
 from storage.tiers import Tiers
 from storage.word_maps import open_word_maps
 from tasks.lots import Lot, build_shards_of
@@ -21,10 +21,16 @@ from tasks.ops.listing import flat_stems, list_class_folders, list_flat_folder
 from tasks.ops.planning import Former, make_plan
 from tasks.ops.prepare_report import BuildFigures
 from tasks.ops.publication import Published, publish_plan
+from tasks.ops.rehashing import rehashed
 from tasks.ops.selection import chosen, with_vectors
 from tasks.ops.shard_building import ShardJob, build_shard
+from tasks.ops.shard_jobs import shard_jobs
+from tasks.progress import StepProgress
 
 logger = logging.getLogger(__name__)
+
+SHOWN_CHANGED = 10
+"""Names of changed images in a warning."""
 
 # Receipts say what is done. Prefect's cache never looks at outputs: a deleted file would still count as done.
 
@@ -63,6 +69,26 @@ def plan_images(
     plan, shuffled = make_plan(listing, former, dataset=folder.name, source=source, settings=settings)
     write_plan(folder, plan, shuffled)
     return plan, shuffled
+
+
+@task(name="rehash-images", cache_policy=NO_CACHE)
+def rehash_images(folder: DatasetFolder, plan: Plan, shuffled: pa.Table, *, scratch: Path, workers: int) -> int:
+    """Hash the sources of finished shards again; return how many changed unseen. Their shards are no longer done."""
+    done = tuple(shard for shard in plan.shards if find_receipt(folder, shard.key) is not None)
+    total = sum(shard.count for shard in done)
+    changed, hashed = list[str](), 0
+    with StepProgress(folder.name) as progress:
+        for found in rehashed(shard_jobs(folder, plan, shuffled, done, {}, scratch), workers=workers):
+            changed += found.changed
+            hashed += found.inputs
+            progress.show("hashing the sources again", hashed / max(total, 1))
+    if changed:
+        logger.warning(
+            "%d images have other bytes, though size and time are as they were, and are prepared again: %s",
+            len(changed),
+            ", ".join(sorted(changed)[:SHOWN_CHANGED]) + (" and more" if len(changed) > SHOWN_CHANGED else ""),
+        )
+    return len(changed)
 
 
 @task(name="build-lot", task_run_name="build-{lot.name}", cache_policy=NO_CACHE)

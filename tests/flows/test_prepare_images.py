@@ -180,6 +180,81 @@ def test_new_images_go_to_new_shards_and_old_labels_keep_their_number(
     assert second.figures.images == 5
 
 
+def test_one_percent_of_new_images_opens_none_of_the_others(
+    published: tuple[Path, Outcome], demo_copy: Path, root: Path
+):
+    _, first = published
+    old = list(demo_copy.rglob("*.JPEG"))
+    sound = sorted(demo_copy.glob("*/*_4.JPEG"))[:8]
+    for number, folder in enumerate(sorted(demo_copy.iterdir())[::20]):
+        shutil.copyfile(sound[number], folder / f"{folder.name}_new.JPEG")
+    for image in old:
+        # Whoever opened one of these would refuse it, and 800 are too many.
+        write_unseen(image, b"\0" * image.stat().st_size)
+    before = object_names(root)
+    second = prepared(demo_copy, root)
+    assert (second.version.listed, second.version.stored) == (808, first.version.stored + 8)
+    assert second.figures.images == 8
+    assert second.version.shards[:-1] == first.version.shards
+    new = sorted(name.split("-")[0] for name in object_names(root) - before)
+    assert new == ["32", "64", "all", "all", "card", "rows"]
+
+
+def write_unseen(path: Path, content: bytes) -> None:
+    """Write a file and put its time back, as a copy does that keeps times."""
+    status = path.stat()
+    assert len(content) == status.st_size
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def with_comment(jpeg: bytes, size: int) -> bytes:
+    """Return the same picture in a file of `size` bytes: a COM segment behind SOI, as ITU T.81 B.2.4.5 has it."""
+    missing = size - len(jpeg) - 4
+    return jpeg[:2] + b"\xff\xfe" + (missing + 2).to_bytes(2, "big") + b" " * missing + jpeg[2:]
+
+
+def test_an_image_replaced_by_one_of_its_size_and_time_is_found_when_it_is_hashed_again(
+    published: tuple[Path, Outcome], demo_root: Path, demo_copy: Path, root: Path
+):
+    _, first = published
+    odd = json.loads((demo_root / "expected.json").read_text())
+    plain = [path for path in demo_copy.glob("*/*") if str(path.relative_to(demo_copy)) not in odd]
+    other, replaced = (choose(plain, key=lambda path: path.stat().st_size) for choose in (min, max))
+    write_unseen(replaced, with_comment(other.read_bytes(), replaced.stat().st_size))
+    assert prepared(demo_copy, root).status == "unchanged"
+    before = object_names(root)
+    second = prepared(demo_copy, root, rehash=True)
+    assert (second.status, second.version.number, second.figures.images) == ("published", 2, ROWS_PER_SHARD)
+    assert second.version.identity != first.version.identity
+    assert sorted(name.split("-")[0] for name in object_names(root) - before) == [
+        "32",
+        "64",
+        "all",
+        "all",
+        "card",
+        "rows",
+    ]
+    name = str(replaced.relative_to(demo_copy))
+    with open_version(Tiers(root, root), "demo") as version:
+        row = next(row for row in range(len(version)) if version.path(row) == name)
+        assert largest_difference(version.rows(64)[row], expected_square(other, 64)) <= 1
+    with open_version(Tiers(root, root), "demo", number=1) as version:
+        # What was published stays, checksums and all.
+        assert len(version.rows(64)[:]) == first.version.stored
+    assert prepared(demo_copy, root).version == second.version
+
+
+def test_hashing_again_what_has_not_changed_publishes_and_builds_nothing(
+    published: tuple[Path, Outcome], demo_copy: Path, root: Path
+):
+    _, first = published
+    before = object_names(root)
+    second = prepared(demo_copy, root, rehash=True)
+    assert (second.status, second.version, second.figures.images) == ("unchanged", first.version, 0)
+    assert object_names(root) == before
+
+
 def test_images_that_went_leave_the_other_shards_alone(published: tuple[Path, Outcome], demo_copy: Path, root: Path):
     _, first = published
     next(iter(sorted(demo_copy.glob("*/*_2.JPEG")))).unlink()

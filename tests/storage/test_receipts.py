@@ -22,6 +22,7 @@ from storage.receipts import (
     locate_receipt,
     published_receipt,
     read_receipt,
+    set_aside_receipt,
     shard_identity,
     write_published_receipt,
     write_receipt,
@@ -117,6 +118,20 @@ def test_a_superseded_receipt_stays_readable_for_the_version_that_stands_on_it(f
     assert published_receipt(folder, KEY, "bb" * 32) == later
     with pytest.raises(DamagedDataset, match="is missing: without it the rows cannot be checked"):
         published_receipt(folder, KEY, "cc" * 32)
+
+
+def test_a_receipt_set_aside_proves_nothing_to_a_run_and_all_to_the_version_that_stands_on_it(
+    folder: DatasetFolder, receipt: Receipt
+):
+    write_receipt(folder, receipt)
+    set_aside_receipt(folder, receipt)
+    assert find_receipt(folder, KEY) is None
+    assert published_receipt(folder, KEY, receipt.identity) == receipt
+    # A run that was killed in between does it again.
+    set_aside_receipt(folder, receipt)
+    later = replace(receipt, identity="bb" * 32)
+    write_receipt(folder, later)
+    assert [published_receipt(folder, KEY, each.identity) for each in (receipt, later)] == [receipt, later]
 
 
 @pytest.mark.parametrize("reason", list(Reason))
