@@ -8,7 +8,10 @@ import sys
 
 from benchmarks.provenance import ROOT
 
-SIZED = ("prepare", "writing", "fast", "reading", "scaling", "simd", "words", "batches", "pairs", "devise", "search")
+SIZED = (
+    *("prepare", "writing", "fast", "reading", "scaling", "simd", "words", "batches", "pairs", "devise", "search"),
+    *("increment", "prefect_share"),
+)
 """Those that have a quick form; the others take the time that they take."""
 NAMES = (*SIZED, "verify", "fidelity", "damage")
 

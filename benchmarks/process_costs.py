@@ -46,7 +46,7 @@ class _Peak:
         """Add up the memory of `processes`, and keep the sums if they are the largest so far."""
         sums = {False: 0, True: 0}
         for process in processes:
-            sums[_is_server(process.pid)] += pss_bytes(process.pid)
+            sums[is_server(process.pid)] += pss_bytes(process.pid)
         self.ours, self.server = max(self.ours, sums[False]), max(self.server, sums[True])
 
 
@@ -96,7 +96,8 @@ def _watch(reaper: subprocess.Popen[bytes], peak: _Peak) -> None:
             peak.raise_to(tree.children(recursive=True))
 
 
-def _is_server(pid: int) -> bool:
+def is_server(pid: int) -> bool:
+    """Tell whether a process is Prefect's server."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

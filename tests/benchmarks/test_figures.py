@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks import increment, prefect_share
 from benchmarks.shuffle_quality import CHUNK, shuffle_quality
 from benchmarks.targets import Target, missed, target_table
 
@@ -43,3 +44,29 @@ def test_a_target_is_met_from_its_own_side():
     assert (most.is_met, least.is_met) == (True, False)
     assert missed([most, least]) == ["rate: 900, wanted ≥ 1,000"]
     assert "| rate | 900 | ≥ 1,000 | **no** |" in target_table([most, least])
+
+
+def test_prefects_share_is_the_slope_of_process_and_server_and_not_the_noise_of_workers():
+    spent = {
+        ("with", 2_000): prefect_share.Spent(total=15.0, workers=5.0, process=1.0, server=1.0),
+        ("with", 20_000): prefect_share.Spent(total=51.0, workers=41.0, process=1.36, server=1.36),
+        ("without", 2_000): prefect_share.Spent(total=6.0, workers=5.0, process=0.5, server=0.0),
+        ("without", 20_000): prefect_share.Spent(total=60.0, workers=59.0, process=0.68, server=0.0),
+    }
+    found = prefect_share.Runs(2_000, 20_000, spent)
+    # 0.02 ms of the process and 0.02 of the server with Prefect, 0.01 of the process without it, of 2 ms in all.
+    assert found.share(lambda each: each.process + each.server) == pytest.approx(100 * 0.03 / 2.0)
+    assert found.share(lambda each: each.total) == pytest.approx(-50.0)
+
+
+def test_the_work_of_an_increment_is_what_it_costs_beyond_a_flow_without_images():
+    def run(images: int, *, again: int = 0) -> increment.Run:
+        # 4 s whatever there is to do, and 2 ms an image.
+        own, building = 4.0, 0.002 * (images + again)
+        return increment.Run(20, 4, images, 150_000 * images, 14.0 + building, building, own)
+
+    as_it_should_be = increment.Runs(run(20_000), run(0), run(200), run(200))
+    assert as_it_should_be.fixed_seconds == pytest.approx(4.0)
+    assert as_it_should_be.share_of_work == pytest.approx(0.01)
+    redoing_a_tenth = increment.Runs(run(20_000), run(0), run(200, again=2_000), run(200))
+    assert redoing_a_tenth.share_of_work == pytest.approx(0.11)
