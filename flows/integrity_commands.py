@@ -68,10 +68,11 @@ def repair(
 ) -> None:
     """Restore damaged or missing files to the bit, from copies or from the images; exit code 1 if some can't be.
 
-    With --shards or --class, and nothing else, chosen shards are built again from their images, whole or not, and
-    compared with what was published: after trouble with a disk or a machine, or to see whether a library's new version
-    gives the same pixels. Shards are shuffled, so a class of a large set lies in most of them. Nothing that was
-    published changes; exit code 1 if a shard does not come out the same, with the reason.
+    With --shards or --class: build these shards again although they look whole,
+    and compare them with what was published. For a disk or a machine in doubt, or
+    to see whether a new library gives the same pixels. Rows are shuffled, so a
+    class of a large set lies in most shards. What was published never changes;
+    exit code 1 if a shard comes out differently, with the reason.
     """
     if shards is not None or classes:
         rerun(

@@ -84,8 +84,9 @@ def rehash_images(folder: DatasetFolder, plan: Plan, shuffled: pa.Table, *, scra
             progress.show("hashing the sources again", hashed / max(total, 1))
     if changed:
         logger.warning(
-            "%d images have other bytes, though size and time are as they were, and are prepared again: %s",
+            "other bytes in %d of %d images whose size and time are as they were; their shards are built again: %s",
             len(changed),
+            hashed,
             ", ".join(sorted(changed)[:SHOWN_CHANGED]) + (" and more" if len(changed) > SHOWN_CHANGED else ""),
         )
     return len(changed)

@@ -6,6 +6,7 @@ changes: what comes out equal is kept as it is, and what does not is told with t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -28,6 +29,8 @@ from storage.tiers import Tiers
 from storage.versions import VersionShard, version_numbers
 from tasks.ops.pair_repair import pairs_made_again, require_no_model
 from tasks.ops.shard_repair import rebuilt_shards
+
+logger = logging.getLogger(__name__)
 
 NEAR_NAMES = 5
 
@@ -80,6 +83,7 @@ def rerun_shards(
         version = _current_rows(folder)
         places = places_in(shards, version) if shards is not None else places_of(classes, folder, version)
         chosen = {version.shards[place].key: place for place in places}
+        logger.info("%d of %d shards of version %d to build", len(chosen), len(version.shards), version.number)
         bytes_of = {key: _bytes(version.shards[place]) for key, place in chosen.items()}
         on_start(sum(bytes_of.values()))
         damaged = {key: _damaged(folder, version.shards[place]) for key, place in chosen.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections import namedtuple
@@ -14,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from flows.command_line import app
 from storage.records import FORMAT
+from tests.faults.tiny_source import add_pictures
 
 COMMANDS = ("demo", "prepare", "show", "status", "doctor")
 
@@ -130,6 +132,26 @@ def test_prepare_show_and_status_work_on_one_another(demo_root: Path, tmp_path: 
     (status,) = json.loads(run("status", *options, "--json").stdout)["datasets"]
     assert (status["stored"], status["refused"], status["current"]) == (facts["stored"], facts["refused"], 1)
     assert status["staged_bytes"] > status["bytes"] > 0
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_an_image_replaced_unseen_is_named_when_everything_is_hashed_again(tmp_path: Path):
+    source = add_pictures(tmp_path / "source", 16)
+    arguments = ("prepare", source, "--dataset", "demo", "--slow", tmp_path / "root", "--size", 16, "--max-refused", 1)
+    assert run(*arguments).exit_code == 0
+    image = sorted(source.glob("*/*"))[5]
+    status, content = image.stat(), bytearray(image.read_bytes())
+    content[len(content) // 2] ^= 1
+    image.write_bytes(content)
+    os.utime(image, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert "nothing to do" in run(*arguments).stdout
+    found = run(*arguments, "--rehash")
+    assert "demo: published version 2" in found.stdout
+    name = image.relative_to(source)
+    assert (
+        f"other bytes in 1 of 16 images whose size and time are as they were; their shards are built again: {name}"
+        in (found.stderr)
+    )
 
 
 @pytest.mark.usefixtures("prefect_api")
