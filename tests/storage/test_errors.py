@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import pickle
 from pathlib import Path
 
 import pytest
 
+from storage import errors
 from storage.errors import DamagedDataset, DatasetError, DiskFull, NotEnoughSpace, UnknownDataset, is_disk_full
 
 
@@ -31,6 +33,17 @@ def test_nothing_at_all_is_a_fact_too():
 def test_who_knows_nothing_of_us_may_catch_the_built_in_error(error: type[DatasetError], builtin: type[Exception]):
     with pytest.raises(builtin, match="told"):
         raise error("told")
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, DatasetError)]
+)
+def test_an_error_comes_through_a_pipe_as_it_is(kind: type[DatasetError]):
+    error = kind("it failed", path=Path("/a/b"), need=7, have="six", remedy="look at the disk")
+    error.add_note("on another machine")
+    found = pickle.loads(pickle.dumps(error))
+    assert (type(found), str(found), found.facts) == (kind, str(error), error.facts)
+    assert found.__notes__ == ["on another machine"]
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
