@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from flows.runner_choice import RunnerField, SchedulerField, require_used
 from storage.array_formats import known_formats
 from storage.layout import NAME_PATTERN
 from storage.parameters import Parameters, SplitRule
@@ -49,6 +50,8 @@ class ImageJob(BaseModel):
     limit: Annotated[int | None, Field(ge=1, description="Take so many images, the first of the shuffle")] = None
     seed: Annotated[int, Field(ge=0, lt=2**63, description="Seed of the shuffle")] = 0
     workers: Annotated[int, Field(default_factory=default_workers, ge=1, description="Processes")]
+    runner: RunnerField = "processes"
+    dask_scheduler: SchedulerField = None
     rows_per_shard: Annotated[int, Field(ge=1, le=65536, description="Images at most that one receipt proves")] = 1024
     max_refused: Annotated[Fraction, Field(description="Publish nothing when a larger share is refused")] = 0.01
     split_by: Annotated[Literal["source", "class"], Field(description="What is held out together")] = "source"
@@ -84,6 +87,11 @@ class ImageJob(BaseModel):
     def _leaves_something_to_train_on(self) -> ImageJob:
         if self.valid + self.test > 1:
             raise ValueError(f"valid and test are shares of the whole: {self.valid} + {self.test} is more than 1")
+        return self
+
+    @model_validator(mode="after")
+    def _uses_its_scheduler(self) -> ImageJob:
+        require_used(self.dask_scheduler, runner=self.runner)
         return self
 
     @property

@@ -28,12 +28,10 @@ from tasks.ops.pair_recipe import PairRecipe
 from tasks.ops.prepare_report import BuildFigures
 from tasks.pairs import build_pair_lot, publish_pair_version, report_pairs
 from tasks.progress import ImageProgress
+from tasks.runners import shard_runner
 from tasks.staging import stage_for_reading
 
 logger = logging.getLogger(__name__)
-
-PAIRS_PER_LOT = 30_000
-"""For each worker: about a minute of work, beside which the cost of a Prefect task is nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +97,16 @@ def build_missing(
     needed = total * plan.parameters.bad_side**2 * 3
     with (
         reserved(job.slow, needed, purpose=f"the bad images of {folder.name}") as room,
+        shard_runner(
+            job.runner,
+            workers=job.workers,
+            scheduler=job.dask_scheduler,
+            folder=folder,
+            scratch=scratch,
+            reads=(job.tiers.authority(job.origin).objects,),
+            libraries=plan.parameters.libraries,
+            images=total,
+        ) as runner,
         ImageProgress(folder.name, total) as progress,
     ):
 
@@ -107,8 +115,8 @@ def build_missing(
             # The good images take no room of their own.
             room.spend(sum(array.stored.bytes for array in receipt.arrays[1:]))
 
-        for lot in lots_of(jobs, images=PAIRS_PER_LOT * job.workers):
-            build_pair_lot(lot, job.workers, on_receipt=on_receipt)
+        for lot in lots_of(jobs, images=runner.images_per_task):
+            build_pair_lot(lot, runner, on_receipt=on_receipt)
     return BuildFigures(progress.done, progress.seconds, progress.cpu_seconds)
 
 

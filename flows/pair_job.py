@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from flows.runner_choice import RunnerField, SchedulerField, require_used
 from storage.layout import NAME_PATTERN
 from storage.tiers import Access, Tiers
 from tasks.ops.pair_recipe import PairRecipe
@@ -30,6 +31,8 @@ class PairJob(BaseModel):
     version: Annotated[int | None, Field(ge=1, description="Version of the origin; the current one by default")] = None
     side: Annotated[int | None, Field(ge=1, description="Which of its sizes; the largest by default")] = None
     workers: Annotated[int, Field(default_factory=default_workers, ge=1, description="Processes")]
+    runner: RunnerField = "processes"
+    dask_scheduler: SchedulerField = None
     access: Annotated[Access, Field(description="random also stages a copy on the fast root")] = "random"
 
     @field_validator("origin", "name")
@@ -38,6 +41,11 @@ class PairJob(BaseModel):
         if name is not None and not NAME_PATTERN.fullmatch(name):
             raise ValueError(f"letters, digits, '.', '_' and '-' only, at most 64; got {name!r}")
         return name
+
+    @model_validator(mode="after")
+    def _uses_its_scheduler(self) -> PairJob:
+        require_used(self.dask_scheduler, runner=self.runner)
+        return self
 
     @property
     def tiers(self) -> Tiers:

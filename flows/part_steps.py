@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -16,7 +17,6 @@ from flows.restoring_job import RestoringJob
 from flows.split_job import SplitJob
 from flows.train_job import TrainJob
 from flows.word_job import WordJob
-from tasks.ops.shard_pool import default_workers
 
 Part = Literal["superres", "devise", "gan"]
 ScaleName = Literal["full", "small"]
@@ -106,11 +106,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class PartSteps:
-    """Plans the steps of parts, for images that are prepared, with `workers` processes."""
+    """Plans the steps of parts, for images that are prepared; `building` is what pairs are told of where and how."""
 
     images: PublishedImages
     choices: ModelChoices
-    workers: int = default_workers()
+    building: Mapping[str, Any] = field(default_factory=dict)
 
     def of(self, part: Part) -> list[Step]:
         """Return the steps of a part, in order; what was done before finds nothing to do."""
@@ -157,18 +157,7 @@ class PartSteps:
         return SCALES[self.choices.scale]
 
     def _pairs(self, recipe: str, side: int) -> Step:
-        job = PairJob(**self.images.roots, origin=self.images.dataset, recipe=recipe, side=side, workers=self.workers)
-        return Step(f"pairs {job.dataset(job.pair_recipe())}", job)
-
-    def _training(self, recipe: str, dataset: str, *settings: str) -> Step:
-        job = TrainJob(
-            recipe=recipe,
-            slow=self.images.slow,
-            fast=self.images.fast,
-            config=self.choices.configuration(recipe),
-            settings=(f"dataset={dataset}", *settings),
-            device=self.choices.device,
-        )
+        job = PairJob(**self.images.roots, **self.building, origin=self.images.dataset, recipe=recipe, side=side)
         return Step(f"train {recipe}", job)
 
 

@@ -48,6 +48,6 @@ class PipelineJob(ModelChoices):
         prepared = PublishedImages(
             dataset=images.dataset, slow=images.slow, fast=images.fast, fast_budget=images.fast_budget
         )
-        planned = PartSteps(prepared, self, images.workers)
+        planned = PartSteps(prepared, self, images.model_dump(include={"workers", "runner", "dask_scheduler"}))
         following = [step for part in dict.fromkeys(self.parts) for step in planned.of(part)]
         return (Step(f"prepare {images.dataset}", images), *following)

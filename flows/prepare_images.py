@@ -35,12 +35,10 @@ from tasks.ops.selection import read_manifest, sampled
 from tasks.ops.shard_jobs import shard_jobs
 from tasks.progress import ImageProgress
 from tasks.reports import report_version
+from tasks.runners import shard_runner
 from tasks.staging import stage_for_reading
 
 logger = logging.getLogger(__name__)
-
-IMAGES_PER_LOT = 30_000
-"""For each worker: about a minute of work, beside which the cost of a Prefect task is nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,17 +139,28 @@ def build_missing(
     missing = tuple(shard for shard in plan.shards if find_receipt(folder, shard.key) is None)
     logger.info("%d images in %d shards, %d of them to build", plan.listed, len(plan.shards), len(missing))
     jobs = shard_jobs(folder, plan, shuffled, missing, predecessors(plan, shuffled, former), scratch)
+    images = sum(shard.count for shard in missing)
     with (
         reserved(job.slow, needed_bytes(plan, missing), purpose=f"the arrays of {job.dataset}") as room,
-        ImageProgress(job.dataset, sum(shard.count for shard in missing)) as progress,
+        shard_runner(
+            job.runner,
+            workers=job.workers,
+            scheduler=job.dask_scheduler,
+            folder=folder,
+            scratch=scratch,
+            reads=(Path(plan.source.root),),
+            libraries=plan.settings.parameters.libraries,
+            images=images,
+        ) as runner,
+        ImageProgress(job.dataset, images) as progress,
     ):
 
         def on_receipt(receipt: Receipt) -> None:
             progress.add(receipt)
             room.spend(receipt.bytes)
 
-        for lot in lots_of(jobs, images=IMAGES_PER_LOT * job.workers):
-            build_lot(lot, job.workers, on_receipt=on_receipt)
+        for lot in lots_of(jobs, images=runner.images_per_task):
+            build_lot(lot, runner, on_receipt=on_receipt)
     return BuildFigures(progress.done, progress.seconds, progress.cpu_seconds)
 
 

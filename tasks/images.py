@@ -15,7 +15,7 @@ from storage.plans import Plan, PlanSettings, SourceTree, write_plan
 from storage.receipts import Receipt, find_receipt
 from storage.tiers import Tiers
 from storage.word_maps import open_word_maps
-from tasks.lots import Lot, build_shards_of
+from tasks.lots import Lot, Runner, build_shards_of
 from tasks.ops.labels_file import read_labels
 from tasks.ops.listing import flat_stems, list_class_folders, list_flat_folder
 from tasks.ops.planning import Former, make_plan
@@ -93,9 +93,9 @@ def rehash_images(folder: DatasetFolder, plan: Plan, shuffled: pa.Table, *, scra
 
 
 @task(name="build-lot", task_run_name="build-{lot.name}", cache_policy=NO_CACHE)
-def build_lot(lot: Lot[ShardJob], workers: int, *, on_receipt: Callable[[Receipt], None]) -> int:
+def build_lot(lot: Lot[ShardJob], runner: Runner, *, on_receipt: Callable[[Receipt], None]) -> int:
     """Build the shards of `lot` that have no receipt yet; return how many it went through."""
-    return build_shards_of(lot, workers, work=build_shard, on_receipt=on_receipt)
+    return build_shards_of(lot, runner, work=build_shard, on_receipt=on_receipt)
 
 
 @task(name="publish-version", cache_policy=NO_CACHE)

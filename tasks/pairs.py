@@ -15,7 +15,7 @@ from storage.reading import OpenVersion
 from storage.receipts import Receipt
 from storage.tiers import Tiers
 from storage.versions import Version
-from tasks.lots import Lot, build_shards_of
+from tasks.lots import Lot, Runner, build_shards_of
 from tasks.ops.pair_building import PairShardJob, build_pair_shard
 from tasks.ops.pair_publication import PairPlan, publish_pairs
 from tasks.ops.pair_recipe import PairRecipe
@@ -24,9 +24,9 @@ from tasks.progress import artifact_key
 
 
 @task(name="build-pairs", task_run_name="build-pairs-{lot.name}", cache_policy=NO_CACHE)
-def build_pair_lot(lot: Lot[PairShardJob], workers: int, *, on_receipt: Callable[[Receipt], None]) -> int:
+def build_pair_lot(lot: Lot[PairShardJob], runner: Runner, *, on_receipt: Callable[[Receipt], None]) -> int:
     """Make the pairs of the shards of `lot` that have no receipt yet; return how many it went through."""
-    return build_shards_of(lot, workers, work=build_pair_shard, on_receipt=on_receipt)
+    return build_shards_of(lot, runner, work=build_pair_shard, on_receipt=on_receipt)
 
 
 @task(name="publish-pairs", cache_policy=NO_CACHE)
