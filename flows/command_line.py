@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from flows.command_options import Fast, FastBudget, Json, Slow, reported_errors
+from flows.command_options import DaskScheduler, Fast, FastBudget, Json, Runner, Slow, reported_errors
 from flows.feature_commands import add_feature_commands
 from flows.integrity_commands import add_integrity_commands
 from flows.lines import say
@@ -59,6 +59,8 @@ def prepare(
     fidelity: Annotated[str, typer.Option(help="exact as torchvision, or fast")] = "exact",
     interpolation: Annotated[str, typer.Option(help="bilinear, bicubic or lanczos")] = "bilinear",
     workers: Annotated[int | None, typer.Option(help="Processes; as many as there are cores by default")] = None,
+    runner: Runner = "processes",
+    dask_scheduler: DaskScheduler = None,
     seed: Annotated[int, typer.Option(help="Seed of the shuffle")] = 0,
     limit: Annotated[int | None, typer.Option(help="Take so many images, the first of the shuffle")] = None,
     manifest: Annotated[Path | None, typer.Option(help="Text file with the classes or images to take")] = None,
@@ -100,6 +102,8 @@ def prepare(
                 "fidelity": fidelity,
                 "interpolation": interpolation,
                 "workers": default_workers() if workers is None else workers,
+                "runner": runner,
+                "dask_scheduler": dask_scheduler,
                 "seed": seed,
                 "limit": limit,
                 "manifest": manifest,

@@ -23,6 +23,13 @@ FastBudget = Annotated[
     str | None,
     typer.Option(help="What copies may take there, e.g. 200GB [IMAGEMILL_FAST_BUDGET, imagemill.toml]"),
 ]
+Runner = Annotated[str, typer.Option("--runner", help="processes of this machine, or dask: the machines of a cluster")]
+DaskScheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--dask-scheduler", help="Where the cluster is, tcp://host:8786; without it, one on this machine for this run"
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines")]
 
 OUR_PACKAGES = ("flows", "storage", "tasks")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flows.orchestrator import DeployFailed, NoOrchestrator, OrchestratorLost, RunNotCompleted
+from tasks.dask_cluster import ClusterLost, NoCluster
 from tasks.ops.exit_codes import ExitCode, meaning_of
 from tasks.ops.training_process import TrainingFailed, TrainingPreempted
 
@@ -10,7 +11,9 @@ _OWN = (
     (NoOrchestrator, ExitCode.BAD_INPUT),
     (DeployFailed, ExitCode.FAILED),
     (RunNotCompleted, ExitCode.FAILED),
+    (NoCluster, ExitCode.BAD_INPUT),
     (OrchestratorLost, ExitCode.INTERRUPTED),
+    (ClusterLost, ExitCode.INTERRUPTED),
     (TrainingPreempted, ExitCode.INTERRUPTED),
 )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.command_options import Fast, FastBudget, Json, Slow, reported_errors
+from flows.command_options import DaskScheduler, Fast, FastBudget, Json, Runner, Slow, reported_errors
 from flows.lines import as_text, say
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def pairs(
     version: Annotated[int | None, typer.Option(help="Version of the origin; the current one by default")] = None,
     size: Annotated[int | None, typer.Option(help="Which of its sizes; the largest by default")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; as many as there are cores by default")] = None,
+    runner: Runner = "processes",
+    dask_scheduler: DaskScheduler = None,
     access: Annotated[str, typer.Option(help="random stages a copy on the fast root; sequential does not")] = "random",
     recipes: Annotated[bool, typer.Option("--recipes", help="List the shipped recipes, and do nothing else")] = False,
     as_json: Json = False,
@@ -61,6 +63,8 @@ def pairs(
                 "version": version,
                 "side": size,
                 "workers": default_workers() if workers is None else workers,
+                "runner": runner,
+                "dask_scheduler": dask_scheduler,
                 "access": access,
             }
         )

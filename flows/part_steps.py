@@ -158,6 +158,17 @@ class PartSteps:
 
     def _pairs(self, recipe: str, side: int) -> Step:
         job = PairJob(**self.images.roots, **self.building, origin=self.images.dataset, recipe=recipe, side=side)
+        return Step(f"pairs {job.dataset(job.pair_recipe())}", job)
+
+    def _training(self, recipe: str, dataset: str, *settings: str) -> Step:
+        job = TrainJob(
+            recipe=recipe,
+            slow=self.images.slow,
+            fast=self.images.fast,
+            config=self.choices.configuration(recipe),
+            settings=(f"dataset={dataset}", *settings),
+            device=self.choices.device,
+        )
         return Step(f"train {recipe}", job)
 
 
