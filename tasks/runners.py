@@ -13,6 +13,7 @@ from storage.receipts import Receipt
 from tasks.dask_cluster import DaskCluster, dask_client
 from tasks.lots import Job, Runner
 from tasks.ops.lot_orders import Premises
+from tasks.ops.own_code import code_digest
 from tasks.ops.pixel_libraries import Libraries
 from tasks.ops.shard_pool import Work, build_shards
 
@@ -58,7 +59,7 @@ def shard_runner(
     if name == "processes" or not images:
         yield Processes(workers)
         return
-    premises = Premises(folder, scratch, reads, libraries, token=uuid.uuid4().hex)
+    premises = Premises(folder, scratch, reads, libraries, token=uuid.uuid4().hex, code=code_digest())
     premises.lay()
     with dask_client(scheduler, workers=workers) as client:
         cluster = DaskCluster(client, premises, images=images)

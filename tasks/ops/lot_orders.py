@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from storage.layout import DatasetFolder
 from storage.receipts import Receipt
+from tasks.ops.own_code import code_digest
 from tasks.ops.pixel_libraries import Libraries, pair_libraries, with_changes
 from tasks.ops.shard_pool import Work
 
@@ -21,18 +22,20 @@ TOKEN = "premises"
 
 
 class UnfitNode(ValueError):
-    """A node does not see the run's folders, or has other libraries than the plan; it would build something else."""
+    """A node does not see the run's folders, or has other libraries or code; it would build something else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Premises:
-    """What a node must share with the run: the scratch folder, the folders that are read, and what decides pixels."""
+    """What a node must share with the run: the scratch folder, the folders that are read, and what decides bytes."""
 
     folder: DatasetFolder
     scratch: Path
     reads: tuple[Path, ...]
     libraries: Libraries
     token: str
+    code: str
+    """Of our own modules; see `code_digest`."""
 
     def lay(self) -> None:
         """Write the token that nodes have to find."""
@@ -42,7 +45,7 @@ class Premises:
         """Compare this node with what the run has.
 
         Raises:
-            UnfitNode: a folder cannot be seen or written from here, or a library has another version.
+            UnfitNode: a folder cannot be seen or written from here, or a library or our code is another.
         """
         if problem := self._misplaced() or self._different():
             raise UnfitNode(f"the node {socket.gethostname()} {problem}")
@@ -61,6 +64,8 @@ class Premises:
         return f"cannot read the folder {', '.join(unseen)}. {remedy}" if unseen else None
 
     def _different(self) -> str | None:
+        if code_digest() != self.code:
+            return "has another version of imagemill than the run. Install the same one on every node"
         here = dict(pair_libraries())
         if all(here.get(name) == version for name, version in self.libraries):
             return None

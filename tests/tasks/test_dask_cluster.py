@@ -23,12 +23,13 @@ from storage.receipts import Receipt
 from storage.verification import verified
 from tasks.dask_cluster import ClusterLost, DaskCluster, NoCluster, dask_client
 from tasks.ops.lot_orders import Premises, UnfitNode
+from tasks.ops.own_code import code_digest
 from tasks.ops.pixel_libraries import pixel_libraries
 from tasks.ops.shard_building import ShardJob, build_shard
 from tests.faults.bare_prepare import BareJob, prepare, settings_of, tiers_of
 from tests.faults.tiny_source import add_pictures, picture_name
 from tests.oracles.conversions import encoded
-from tests.oracles.published_dataset import assert_whole, state_of, version_bodies
+from tests.oracles.published_dataset import state_of, version_bodies
 from tests.tasks.dask_nodes import (
     BUILDER,
     LOT,
@@ -132,7 +133,6 @@ def test_of_two_workers_one_is_killed_and_the_run_ends_as_if_nothing_had_been(
     assert kept.items() <= receipts_below(tmp_path).items()
     assert published(job) == by_processes
     assert verified(tiers_of(job), "demo", share=1.0).is_whole
-    assert_whole(tmp_path / "demo", version_bodies(tmp_path / "demo")[1], source)
 
 
 # ---- What a node refuses or raises
@@ -163,7 +163,7 @@ def job_of(source: Path, names: list[str], *, folder: DatasetFolder, scratch: Pa
 
 
 def premises_of(job: ShardJob, **changes: object) -> Premises:
-    found = Premises(job.folder, job.scratch, (job.source,), pixel_libraries(), token="of this run")
+    found = Premises(job.folder, job.scratch, (job.source,), pixel_libraries(), token="of this run", code=code_digest())
     found.lay()
     return replace(found, **changes)
 
@@ -266,6 +266,13 @@ def test_a_node_with_another_decoder_is_named_with_both_versions(nodes: Nodes, j
         cluster_of(nodes, premises) as cluster,
         pytest.raises(UnfitNode, match=r"simplejpeg 0\.1 → .*the same"),
     ):
+        cluster.require_fit_nodes()
+
+
+def test_a_node_with_another_state_of_our_code_is_named(nodes: Nodes, job: ShardJob):
+    nodes.have(1)
+    premises = premises_of(job, code="of last week")
+    with cluster_of(nodes, premises) as cluster, pytest.raises(UnfitNode, match="another version of imagemill"):
         cluster.require_fit_nodes()
 
 
