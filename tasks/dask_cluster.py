@@ -19,7 +19,7 @@ from tasks.ops.shard_building import build_shard
 from tasks.ops.shard_pool import Work
 
 if TYPE_CHECKING:
-    # It takes half a second, and is there only with the extra "dask".
+    # It takes a second, and is there only with the extra "dask".
     from distributed import Client, Future, LocalCluster
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class DaskCluster:
         """Use `client` for about `images` images in all; without any worker it waits for `patience` seconds."""
         self._client, self._premises, self._images, self._patience = client, premises, images, patience
         self._ended: SimpleQueue[Future[bytes]] = SimpleQueue()
-        self._nodes = self._seen()
+        self._nodes, self._watched_at = self._seen(), time.monotonic()
         self._deserted_at: float | None = None
 
     def require_fit_nodes(self) -> None:
@@ -92,10 +92,10 @@ class DaskCluster:
                 running |= self._submitted(waiting, QUEUED_PER_THREAD * self._threads - len(running), work)
                 if not running:
                     return
-                if (ended := self._next_answer()) is not None:
-                    lot, answer = ended
-                    running.remove(lot)
+                if (answer := self._next_answer(running)) is not None:
                     yield from receipts_in(answer)
+                if time.monotonic() - self._watched_at > WATCH_SECONDS:
+                    self._watch_nodes()
         finally:
             if running:
                 self._give_up(running)
@@ -128,18 +128,22 @@ class DaskCluster:
         lot.add_done_callback(self._ended.put)
         return lot
 
-    def _next_answer(self) -> tuple[Future[bytes], bytes] | None:
-        """Return a lot that has ended with its answer; None if none did for a while, and the cluster is there."""
+    def _next_answer(self, running: set[Future[bytes]]) -> bytes | None:
+        """Take a lot that has ended, one way or the other, out of `running`; return its answer.
+
+        None if there is none yet: it is time to look after the workers.
+        """
         try:
             lot = self._ended.get(timeout=WATCH_SECONDS)
-            if (answer := _answer(lot)) is not None:
-                return lot, answer
-            # The worker that has the answer is gone; the next one finds all receipts there, and answers soon.
-            lot.add_done_callback(self._ended.put)
         except Empty:
-            pass  # Time to look after the workers.
-        self._watch_nodes()
-        return None
+            return None
+        if (answer := _answer(lot)) is None:
+            # The worker that had the answer is gone; the next one finds all receipts there, and answers soon.
+            lot.add_done_callback(self._ended.put)
+        else:
+            # Let go of, or Dask would do it once more where its worker is lost later.
+            running.remove(lot)
+        return answer
 
     def _watch_nodes(self) -> None:
         with _losses_named():
@@ -148,8 +152,8 @@ class DaskCluster:
             logger.warning("Dask workers are gone, their lots go to others: %s", ", ".join(sorted(lost)))
         if new := nodes.keys() - self._nodes.keys():
             logger.info("Dask workers have come: %s", ", ".join(sorted(new)))
-        self._nodes = nodes
         now = time.monotonic()
+        self._nodes, self._watched_at = nodes, now
         self._deserted_at = None if nodes else self._deserted_at or now
         if self._deserted_at is not None and now - self._deserted_at > self._patience:
             raise ClusterLost(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -111,7 +112,8 @@ def test_a_worker_that_does_not_see_the_root_is_named_with_the_path(
     # A path from the folder that this process is in, and the worker is not.
     monkeypatch.chdir(tmp_path)
     root = Path("root")
-    job = ImageJob(source=source, dataset="photos", slow=root, fast=root, runner="dask", dask_scheduler=nodes.address)
+    settings = {"slow": root, "fast": root, "workers": 1, "runner": "dask", "dask_scheduler": nodes.address}
+    job = ImageJob(source=source, dataset="photos", **settings)
     with pytest.raises(UnfitNode, match=f"{socket.gethostname()} cannot see the dataset folder root/photos ") as caught:
         prepare_images(job)
     assert exit_code_of(caught.value) == 2
@@ -154,24 +156,55 @@ def test_exit_codes_are_those_that_the_readme_lists(kind: type[Exception], code:
 # ---- Interrupted
 
 
+def started(source: Path, root: Path, *cluster: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "flows.command_line", "prepare", source, "--dataset", "demo", "--size", "96"]
+    options = ["--slow", root, "--fast", root, "--rows-per-shard", "20", "--runner", "dask", "--json"]
+    return subprocess.Popen(
+        [*command, *options, *cluster],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
 @pytest.mark.slow
-def test_a_run_that_is_terminated_ends_what_it_began_on_the_nodes_and_the_next_one_continues(
-    nodes: Nodes, demo_root: Path, tmp_path: Path, prefect_api: str
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_run_that_is_ended_takes_what_it_began_on_the_nodes_along_and_the_next_one_continues(
+    number: signal.Signals, nodes: Nodes, demo_root: Path, tmp_path: Path
 ):
-    command = [sys.executable, "-m", "flows.command_line", "prepare", demo_root / "train", "--dataset", "demo"]
-    options = ["--slow", tmp_path, "--fast", tmp_path, "--size", "96", "--rows-per-shard", "20", "--json"]
-    cluster = ["--runner", "dask", "--dask-scheduler", nodes.address]
-    process = subprocess.Popen([*command, *options, *cluster], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    run = started(demo_root / "train", tmp_path, "--dask-scheduler", nodes.address)
     wait_for(lambda: len(list(tmp_path.glob("demo/receipts/*.json"))) >= 3)
     at_work: list[psutil.Process] = [each for node in nodes.workers for each in processes_below(node, LOT)]
-    process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 75
-    assert "run the same command again to continue" in json.loads(output)["error"]
+    run.send_signal(number)
+    output, errors = run.communicate(timeout=60)
     assert at_work
     assert are_gone(at_work)
-    assert list(tmp_path.glob("demo/tmp/*")) == []
+    if number == signal.SIGTERM:
+        assert run.returncode == 75, errors
+        assert "run the same command again to continue" in json.loads(output)["error"]
+        assert list(tmp_path.glob("demo/tmp/*")) == []
     done = len(list(tmp_path.glob("demo/receipts/*.json")))
-    again = subprocess.run([*command, *options, *cluster], cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert again.returncode == 0, again.stderr
-    assert json.loads(again.stdout)["built_images"] <= 800 - 20 * done
+    again = started(demo_root / "train", tmp_path, "--dask-scheduler", nodes.address)
+    output, errors = again.communicate(timeout=120)
+    assert again.returncode == 0, errors
+    assert json.loads(output)["built_images"] <= 800 - 20 * done
+    assert list(tmp_path.glob("demo/tmp/*")) == []
+
+
+@pytest.mark.slow
+def test_ctrl_c_at_a_terminal_ends_a_run_on_a_cluster_of_its_own_with_75_and_leaves_no_process_behind(
+    demo_root: Path, tmp_path: Path
+):
+    run = started(demo_root / "train", tmp_path)
+    wait_for(lambda: len(list(tmp_path.glob("demo/receipts/*.json"))) >= 3)
+    below = psutil.Process(run.pid).children(recursive=True)
+    assert any(LOT in process.cmdline() for process in below)
+    os.killpg(run.pid, signal.SIGINT)
+    output, errors = run.communicate(timeout=60)
+    assert run.returncode == 75, errors
+    assert "run the same command again to continue" in json.loads(output)["error"]
+    assert "Traceback" not in errors
+    assert are_gone(below)
+    assert list(tmp_path.glob("demo/tmp/*")) == []
