@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.schedules import IntervalSchedule
+from prefect.exceptions import PrefectHTTPStatusError
 from typer.testing import CliRunner
 
 from flows.command_line import app
@@ -141,9 +143,8 @@ def test_a_server_that_ends_is_started_again_and_no_run_notices(here: Served, tm
 def _answers(here: Served, run: FlowRun) -> bool:
     try:
         return bool(here.state(run))
-    except Exception as error:
-        assert "assert" not in type(error).__name__.lower()
-        return False
+    except (httpx.HTTPError, PrefectHTTPStatusError):
+        return False  # It is away, or starting.
 
 
 @pytest.mark.slow
