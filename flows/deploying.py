@@ -16,7 +16,7 @@ from prefect.client.schemas.objects import WorkPool
 from prefect.exceptions import ObjectNotFound
 
 from flows.deploy_order import DeployOrder
-from flows.deployment_guards import set_automation, silent_runs_crash
+from flows.deployment_guards import crashed_retraining_goes_on, set_automation, silent_runs_crash
 from flows.orchestrator import DeployFailed
 from flows.part_steps import PARTS
 
@@ -48,7 +48,8 @@ def deploy(order: DeployOrder) -> list[Deployed]:
             _set_pool(client, name, description, order.gpus if name == "gpu" else None, first_limit=limit)
         _set_variables(client, order)
         _deploy_file()
-        set_automation(client, silent_runs_crash())
+        for automation in (silent_runs_crash(), crashed_retraining_goes_on()):
+            set_automation(client, automation)
         return _deployed(client)
 
 

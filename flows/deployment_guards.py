@@ -1,4 +1,4 @@
-"""The watch over deployed runs that died without a word: they would hold their slot of the pool for ever."""
+"""The watch over deployed runs: those that died without a word give their slot back, and crashed retraining goes on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ HEARTBEAT_SECONDS = 30
 """As prefect.yaml tells the processes of runs, and the least that Prefect allows."""
 SILENT_SECONDS = 5 * HEARTBEAT_SECONDS
 """With half a heartbeat, as Prefect's documentation has it, healthy runs are taken for dead."""
-NAME = "imagemill: runs that fell silent have crashed"
+RETRAINING = "retraining"
+"""Of the runs that an event started: no second event would start them again."""
+AGAIN_SECONDS = 3600
+"""A run that crashes whenever it is started is started once an hour, until somebody cancels it."""
+SILENT, AGAIN = "imagemill: runs that fell silent have crashed", "imagemill: retraining that crashed goes on"
 
 # Anything that a run says shows that it lives, its end as well.
 _SAYS = {"prefect.flow-run.*"}
@@ -24,7 +28,7 @@ _SAYS = {"prefect.flow-run.*"}
 def silent_runs_crash(silent: timedelta = timedelta(seconds=SILENT_SECONDS)) -> AutomationCore:
     """Return the automation that gives a run which began and then said nothing for so long the state Crashed."""
     return AutomationCore(
-        name=NAME,
+        name=SILENT,
         description=f"A run of Imagemill says that it lives every {HEARTBEAT_SECONDS} s. After {silent.seconds} s of "
         "silence its process is gone, and its slot is given to the next.",
         trigger=EventTrigger(
@@ -37,12 +41,30 @@ def silent_runs_crash(silent: timedelta = timedelta(seconds=SILENT_SECONDS)) -> 
             threshold=1,
             within=silent,
         ),
-        actions=[_crash(f"It said nothing for {silent.seconds} s: its process is gone. What it finished is kept.")],
+        actions=[_to("Crashed", StateType.CRASHED, f"It said nothing for {silent.seconds} s: its process is gone.")],
     )
 
 
-def _crash(message: str) -> ActionTypes:
-    return ChangeFlowRunState(name="Crashed", state=StateType.CRASHED, message=message, force=False)
+def crashed_retraining_goes_on() -> AutomationCore:
+    """Return the automation that has a crashed retraining started again: from its checkpoint, since that was kept."""
+    return AutomationCore(
+        name=AGAIN,
+        description="A retraining whose process, worker or machine died goes on from its checkpoint, once an hour.",
+        trigger=EventTrigger(
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            match_related={"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{RETRAINING}"},
+            expect={"prefect.flow-run.Crashed"},
+            for_each={"prefect.resource.id"},
+            posture=Posture.Reactive,
+            threshold=1,
+            within=timedelta(seconds=AGAIN_SECONDS),
+        ),
+        actions=[_to("AwaitingRetry", StateType.SCHEDULED, "It crashed, and goes on from what it kept.")],
+    )
+
+
+def _to(name: str, state: StateType, message: str) -> ActionTypes:
+    return ChangeFlowRunState(name=name, state=state, message=message, force=False)
 
 
 def set_automation(client: SyncPrefectClient, automation: AutomationCore) -> None:

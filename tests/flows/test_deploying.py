@@ -16,8 +16,9 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.deploy_order import DeployOrder
 from flows.deploying import PREFECT_FILE, deploy
-from flows.deployment_guards import HEARTBEAT_SECONDS, NAME, SILENT_SECONDS
+from flows.deployment_guards import HEARTBEAT_SECONDS, RETRAINING, SILENT, SILENT_SECONDS, TAG
 from flows.image_job import ImageJob
+from flows.part_steps import PARTS
 from flows.prepare_images import prepare_images
 from storage.announcements import is_announced
 from storage.datasets import existing_dataset
@@ -119,13 +120,13 @@ def test_every_flow_is_deployed_with_its_pool_its_job_and_its_schedule(
 
 
 def test_the_watch_waits_for_several_heartbeats_of_the_runs(client: SyncPrefectClient, deployed: DeployOrder):
-    (watch,) = client.read_automations_by_name(NAME)
+    (watch,) = client.read_automations_by_name(SILENT)
     assert watch.trigger.model_dump()["within"].total_seconds() == SILENT_SECONDS >= 3 * HEARTBEAT_SECONDS
-    told = {
-        each.job_variables["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] for each in client.read_deployments(limit=200)
-    }
+    found = client.read_deployments(limit=200)
+    told = {each.job_variables["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] for each in found}
     assert told == {str(HEARTBEAT_SECONDS)}
-    assert all("imagemill" in each.tags for each in client.read_deployments(limit=200))
+    assert all(TAG in each.tags for each in found)
+    assert {each.name for each in found if RETRAINING in each.tags} == {f"retrain-{part}" for part in PARTS}
 
 
 def test_deployed_again_nothing_is_doubled_and_what_was_not_told_stays(

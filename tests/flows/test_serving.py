@@ -19,6 +19,7 @@ from prefect.exceptions import PrefectHTTPStatusError
 from typer.testing import CliRunner
 
 from flows.command_line import app
+from flows.deployment_guards import RETRAINING, TAG
 from storage.datasets import existing_dataset
 from storage.models import model_folder
 from storage.promotions import promotions_of
@@ -165,6 +166,19 @@ def test_when_all_of_it_ends_nothing_lives_on_and_the_next_start_goes_on(tmp_pat
         goes_on(here, root)
     left = "training wrote a checkpoint; after the next start the next run goes on"
     record(Row("imagemill serve", number.name, "Crashed", seconds, left))
+
+
+@pytest.mark.slow
+def test_a_retraining_that_crashed_goes_on_by_itself(here: Served, tmp_path: Path):
+    run = here.train(tmp_path, tags=(TAG, RETRAINING))
+    wait_for(lambda: trainer(tmp_path), here.log)
+    flow = flow_process(run)
+    assert flow is not None
+    flow.kill()
+    wait_for(lambda: here.state(run) == "COMPLETED", here.log)
+    assert here.client.read_flow_run(run.id).run_count == 2
+    (log,) = tmp_path.rglob("runs/*/log.txt")
+    assert "going on after step" in log.read_text()
 
 
 @pytest.mark.slow
