@@ -11,4 +11,4 @@ from flows.step_runs import StepOutcome, carried_out
 @flow(name="pipeline")
 def pipeline(job: PipelineJob) -> tuple[StepOutcome, ...]:
     """Prepare images, make words and pairs, train and promote models, one after the other."""
-    return carried_out(job.steps)
+    return carried_out(f"pipeline-{job.images.dataset}", job.steps)

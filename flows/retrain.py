@@ -41,4 +41,4 @@ def retrain(images: PublishedImages, job: RetrainJob) -> tuple[StepOutcome, ...]
     if wanted is not None and current.number > wanted:
         logger.info("nothing to do: version %d has taken the place of %d", current.number, wanted)
         return ()
-    return carried_out(PartSteps(images, job).of(job.part))
+    return carried_out(f"retrain-{job.part}-{images.dataset}", PartSteps(images, job).of(job.part))

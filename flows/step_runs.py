@@ -28,6 +28,7 @@ from flows.split_job import SplitJob
 from flows.train_job import TrainJob
 from flows.train_model import train_model
 from flows.word_job import WordJob
+from tasks.reports import report_steps
 
 logger = logging.getLogger(__name__)
 
@@ -76,9 +77,13 @@ class StepOutcome:
     card: Path
 
 
-def carried_out(steps: Sequence[Step]) -> tuple[StepOutcome, ...]:
-    """Run the flows of the steps as subflows of the one that calls this."""
-    return tuple(_carried_out(step, place, len(steps)) for place, step in enumerate(steps, start=1))
+def carried_out(name: str, steps: Sequence[Step]) -> tuple[StepOutcome, ...]:
+    """Run the flows of the steps as subflows of the one that calls this; its pages show a table of that name."""
+    outcomes = tuple(_carried_out(step, place, len(steps)) for place, step in enumerate(steps, start=1))
+    # Numbers as text: Prefect rounds large ones.
+    rows = [{"step": one.title, "status": one.status, "version": str(one.version)} for one in outcomes]
+    report_steps(name, [row | {"card": str(one.card)} for row, one in zip(rows, outcomes, strict=True)])
+    return outcomes
 
 
 def _carried_out(step: Step, place: int, steps: int) -> StepOutcome:
