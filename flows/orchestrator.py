@@ -25,7 +25,8 @@ STOP_SECONDS = 10
 HEALTH_SECONDS = 20
 """A server that takes longer to say that it is well is of no use to a run."""
 
-_TEMPORARY = ContextVar("temporary", default=False)
+_TEMPORARY = ContextVar("temporary", default="")
+"""The address of the server that ends with this command."""
 
 
 class NoOrchestrator(Exception):
@@ -75,7 +76,9 @@ def require_server() -> str:
 
 def is_temporary() -> bool:
     """Tell whether the server that flows report to ends with this command."""
-    return _TEMPORARY.get()
+    from prefect.settings import get_current_settings
+
+    return get_current_settings().api.url == _TEMPORARY.get()
 
 
 @contextmanager
@@ -110,10 +113,10 @@ def _server() -> Iterator[str]:
             # Logs would be sent every two seconds, the last after the server is gone, with a minute of retries.
             api = f"http://127.0.0.1:{port}/api"
             with temporary_settings({PREFECT_API_URL: api, PREFECT_LOGGING_TO_API_ENABLED: False}):
-                _TEMPORARY.set(True)
+                _TEMPORARY.set(api)
                 yield api
         finally:
-            _TEMPORARY.set(False)
+            _TEMPORARY.set("")
             _stop(server)
 
 

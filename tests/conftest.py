@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from prefect.settings import get_current_settings
-from prefect.testing.utilities import prefect_test_harness
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, get_current_settings, temporary_settings
 
+from flows.orchestrator import prefect_server
 from tasks.ops.demo_set import render_demo_set
 from tasks.ops.demo_spec import DemoSpec
 from tasks.ops.emoji_font import find_emoji_font
+from tests.prefect_home import prefect_home
 
 # Started in the background by a shell, the tests would inherit an ignored Ctrl-C, and so would what they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -33,9 +34,10 @@ DEMO = DemoSpec(classes=160, images_per_class=5, scale="small", seed=7)
 
 
 @pytest.fixture(scope="session")
-def prefect_api() -> Iterator[str]:
+def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One server with an empty database for all flow tests; starting one takes seconds. Returns its address."""
-    with prefect_test_harness(server_startup_timeout=180):
+    home = prefect_home(tmp_path_factory.mktemp("prefect"))
+    with temporary_settings({PREFECT_HOME: home}, restore_defaults={PREFECT_API_URL}), prefect_server():
         address = get_current_settings().api.url
         assert address is not None
         yield address

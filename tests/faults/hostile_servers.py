@@ -18,6 +18,8 @@ from pathlib import Path
 import httpx
 import psutil
 
+from tests.prefect_home import prefect_home
+
 START_SECONDS = 180
 
 
@@ -57,6 +59,7 @@ def plain_environment(home: Path) -> dict[str, str]:
 def own_server(home: Path) -> Iterator[OwnServer]:
     """Start `prefect server start` on a free port, and wait until it is healthy."""
     port = free_port()
+    prefect_home(home)
     command = [str(Path(sys.executable).with_name("prefect")), "server", "start", "--no-ui", "--port", str(port)]
     process = subprocess.Popen(
         command,

@@ -20,6 +20,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Scheduled
 
 from tests.faults.hostile_servers import api_at, free_port, plain_environment
+from tests.prefect_home import prefect_home
 
 REPOSITORY = Path(__file__).parents[2]
 GIVE_UP_SECONDS = 300
@@ -36,7 +37,7 @@ class Served:
 
     process: subprocess.Popen[bytes]
     client: SyncPrefectClient
-    api: str
+    port: int
     log: Path
 
     def child(self, *words: str) -> psutil.Process:
@@ -127,19 +128,19 @@ def _command(process: psutil.Process) -> list[str]:
 
 
 @contextmanager
-def served(home: Path, *options: str, **environment: str) -> Iterator[Served]:
-    """Start `imagemill serve` on a free port, and wait until its workers are there."""
-    port, log = free_port(), home / "serve.log"
+def served(home: Path, *options: str, port: int = 0, **environment: str) -> Iterator[Served]:
+    """Start `imagemill serve`, on a free port unless one is given, and wait until its workers are there."""
+    port, log = port or free_port(), home / "serve.log"
     command = [str(Path(sys.executable).with_name("imagemill")), "serve", "--port", str(port), *options]
     # Recipes of the tests are found from wherever a worker runs.
-    told = plain_environment(home) | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"} | environment
+    told = plain_environment(prefect_home(home)) | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"} | environment
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=told, cwd=home, stdout=output, stderr=output, start_new_session=True)
     try:
         wait_for(lambda: process.poll() is not None or "in another terminal" in log.read_text(), log)
         assert process.poll() is None, log.read_text()
         with temporary_settings({PREFECT_API_URL: api_at(port)}), get_client(sync_client=True) as client:
-            yield Served(process, client, api_at(port), log)
+            yield Served(process, client, port, log)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

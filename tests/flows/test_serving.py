@@ -16,6 +16,7 @@ from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.exceptions import PrefectHTTPStatusError
+from prefect.states import Cancelling
 from typer.testing import CliRunner
 
 from flows.command_line import app
@@ -150,19 +151,20 @@ def _answers(here: Served, run: FlowRun) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [STOP, KILL], ids=["SIGTERM", "SIGKILL"])
-def test_when_all_of_it_ends_nothing_lives_on_and_the_next_start_goes_on(tmp_path: Path, number: signal.Signals):
+def test_when_all_of_it_ends_its_training_ends_too_and_the_next_start_goes_on(tmp_path: Path, number: signal.Signals):
     root, home = tmp_path / "root", tmp_path / "home"
     home.mkdir()
     with served(home) as here:
-        run, _, _ = began(here, root)
-        below = psutil.Process(here.process.pid).children(recursive=True)
+        run, flow, training = began(here, root)
+        below = [*psutil.Process(here.process.pid).children(), training]
         at = time.monotonic()
         os.kill(here.process.pid, number)
         wait_for(lambda: gone(below), here.log)
         seconds = time.monotonic() - at
-    with served(home) as here:
-        # Killed at once, the server heard nothing of the end: then the watch tells it.
+    # Killed at once, there is nobody to whom the flow could tell how it ended: it does when the server is back.
+    with served(home, port=here.port) as here:
         assert here.ended(run) == "CRASHED"
+        wait_for(lambda: gone([flow]), here.log)
         goes_on(here, root)
     left = "training wrote a checkpoint; after the next start the next run goes on"
     record(Row("imagemill serve", number.name, "Crashed", seconds, left))
@@ -179,6 +181,16 @@ def test_a_retraining_that_crashed_goes_on_by_itself(here: Served, tmp_path: Pat
     assert here.client.read_flow_run(run.id).run_count == 2
     (log,) = tmp_path.rglob("runs/*/log.txt")
     assert "going on after step" in log.read_text()
+
+
+@pytest.mark.slow
+def test_a_run_that_is_cancelled_on_the_pages_ends_with_a_checkpoint(here: Served, tmp_path: Path):
+    run, flow, training = began(here, tmp_path)
+    here.client.set_flow_run_state(run.id, Cancelling())
+    assert here.ended(run) == "CANCELLED"
+    wait_for(lambda: gone([flow, training]), here.log)
+    assert any(tmp_path.rglob("checkpoints/*"))
+    goes_on(here, tmp_path)
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from storage.models import HeldOutFigures, existing_model, versions_of
 from storage.promotions import promoted_version, record_promotion
 from tasks.ops.promotion import decide
 from tests.flows.training_runs import REPOSITORY, SETTINGS, SLOWLY, runs_below, trainer_of, wait_for_step
+from tests.prefect_home import prefect_home
 from tests.storage.stored_models import new_model, promotion, registered
 from tests.training.conftest import RECIPE, curve
 
@@ -102,7 +103,11 @@ def test_hostile_texts_are_shown_and_not_obeyed(root: Path):
 def started(root: Path, *settings: str) -> subprocess.Popen[str]:
     """Start the command as a terminal does, in a group of its own, with a temporary Prefect server."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")}
-    environment = kept | {"PREFECT_HOME": str(root / "prefect"), "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"}
+    environment = kept | {
+        "PREFECT_HOME": str(prefect_home(root / "prefect")),
+        "DO_NOT_TRACK": "1",
+        "OMP_NUM_THREADS": "1",
+    }
     options = ["--name", "digits", "--slow", str(root), "--device", "cpu", "--json"]
     return subprocess.Popen(
         [sys.executable, "-m", "flows.command_line", "train", RECIPE, *SETTINGS, *settings, *options],
