@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from flows.lines import say
 
@@ -35,6 +36,20 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for ma
 OUR_PACKAGES = ("flows", "storage", "tasks")
 NOBODY_READS = 128 + signal.SIGPIPE
 """What a shell gives for a command that wrote to `head` when that had enough."""
+
+
+def command_group(
+    *, cls: type[TyperGroup] | None = None, no_args_is_help: bool = False, invoke_without_command: bool = False
+) -> typer.Typer:
+    """Return a group of commands that helps and fails as all of ours do; the arguments are typer's."""
+    return typer.Typer(
+        cls=cls,
+        no_args_is_help=no_args_is_help,
+        invoke_without_command=invoke_without_command,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
 
 
 @contextmanager

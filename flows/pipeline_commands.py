@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.command_options import Fast, FastBudget, Json, Slow, reported_errors
+from flows.command_options import Fast, FastBudget, Json, Slow, command_group, reported_errors
 from flows.lines import as_text, say
 
 if TYPE_CHECKING:
@@ -16,12 +16,7 @@ if TYPE_CHECKING:
 
 DEPLOYMENT = "pipeline/pipeline"
 
-run_app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+run_app = command_group(no_args_is_help=True)
 
 
 def add_pipeline_commands(app: typer.Typer) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from flows.command_options import Fast, Json, Slow, reported_errors
+from flows.command_options import Fast, Json, Slow, command_group, reported_errors
 
 
 class _ListsByDefault(TyperGroup):
@@ -19,12 +19,7 @@ class _ListsByDefault(TyperGroup):
         return super().parse_args(ctx, args if is_command else ["list", *args])
 
 
-models_app = typer.Typer(
-    cls=_ListsByDefault,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+models_app = command_group(cls=_ListsByDefault)
 
 
 def add_training_commands(app: typer.Typer) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from PIL import Image, UnidentifiedImageError
 
 from storage.durable import partial_name
 from storage.tiers import Tiers
 from training.devices import device_named
+from training.restorers import RESTORING
 from training.starting_models import starting_model
 from training.upscaling import Grey, side_by_side, upscaled
 
@@ -20,10 +22,8 @@ WRITTEN = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 COLOURING = ("grey", "colour-cast")
 """Who learnt to mend one of these defects gives a grey picture colours."""
 
-
-UPSCALING = ("superres",)
-RESTORING = ("gan", "gan-generator")
-"""The recipes whose models can do it."""
+RECIPES = MappingProxyType({"upscale": ("superres",), "restore": RESTORING})
+"""By the command, the recipes whose models can do it."""
 
 
 @dataclass(frozen=True, slots=True)

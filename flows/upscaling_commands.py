@@ -80,7 +80,7 @@ def _improve(
 
     tiers = chosen_tiers(slow, fast)
     # Torch takes a second or two, which a wrong option should not cost.
-    from flows.upscaling import RESTORING, UPSCALING, improve_file
+    from flows.upscaling import RECIPES, improve_file
 
     console = Console(stderr=True)
     columns = (TextColumn("[bold]tiles"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -90,7 +90,7 @@ def _improve(
             tiers,
             photo,
             output,
-            recipes={"upscale": UPSCALING, "restore": RESTORING}[command],
+            recipes=RECIPES[command],
             model=model,
             beside=beside,
             device=device,

@@ -7,16 +7,11 @@ from typing import Annotated
 
 import typer
 
-from flows.command_options import Fast, FastBudget, Json, Slow, reported_errors
+from flows.command_options import Fast, FastBudget, Json, Slow, command_group, reported_errors
 
 Name = Annotated[str, typer.Option("--name", help="Name of the dataset of word maps")]
 
-words_app = typer.Typer(
-    invoke_without_command=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+words_app = command_group(invoke_without_command=True)
 
 
 def add_word_commands(app: typer.Typer) -> None:

@@ -29,7 +29,7 @@ from training.optimisation import Update, layer_groups
 from training.picture_pairs import defects_of, learnt_and_held_out, opened_pictures, picture_origins, tiers_of
 from training.picture_runs import TEST_BATCH, held_out, picture_run, require_same_scale
 from training.restoration_evaluation import FRECHET, RestorationEvaluation
-from training.restorers import Restorer, load_restorer
+from training.restorers import RESTORING, Restorer, load_restorer
 from training.sources import Source
 from training.starting_models import StartingModel, numbered, starting_model
 from training.steps import HeldOut, Run
@@ -141,7 +141,7 @@ def _evaluation(config: Config, start: Players, world: World) -> RestorationEval
 def _models(config: Config, resources: ExitStack) -> tuple[StartingModel, StartingModel]:
     tiers = tiers_of(config)
     wanted = numbered(config.generator, config.generator_version), numbered(config.critic, config.critic_version)
-    generator = starting_model(tiers, wanted[0], recipes=("gan-generator", "gan"), resources=resources)
+    generator = starting_model(tiers, wanted[0], recipes=RESTORING, resources=resources)
     critic = starting_model(tiers, wanted[1], recipes=("gan-critic",), resources=resources)
     if generator.config.scale != config.scale:
         raise ValueError(

@@ -26,11 +26,9 @@ from training.device_lock import LOCKS, device_lock
 from training.devices import device_named
 from training.interruption import interruption_by_signals
 from training.progress_lines import ProgressLines
+from training.restorers import RESTORING
 from training.row_restoring import Restoring, publish_restored
 from training.starting_models import starting_model
-
-RECIPES = ("gan-generator", "gan")
-"""The recipes whose models restore rows."""
 
 
 def restore_rows(arguments: Sequence[str]) -> None:
@@ -42,7 +40,7 @@ def restore_rows(arguments: Sequence[str]) -> None:
     tiers = Tiers(options.slow.absolute(), (options.fast or options.slow).absolute())
     with ExitStack() as resources:
         pairs = resources.enter_context(open_pairs(tiers, options.dataset, number=options.version, access="sequential"))
-        model = starting_model(tiers, options.model, recipes=RECIPES, resources=resources)
+        model = starting_model(tiers, options.model, recipes=RESTORING, resources=resources)
         restoring = Restoring(
             tiers,
             options.dataset,

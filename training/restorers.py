@@ -15,6 +15,9 @@ from training.small_unet import SmallUNet
 from training.unet import UNet
 from training.weights import Weights, load_weights
 
+RESTORING = ("gan-generator", "gan")
+"""The recipes whose models restore pictures."""
+
 
 @dataclass(frozen=True, slots=True)
 class RestorerShape:

@@ -165,7 +165,7 @@ def test_a_grey_picture_gets_colours_from_who_learnt_to_give_them(
 
 def test_a_model_is_used_for_what_its_recipe_is_for(root: Path, photo: Path, tmp_path: Path):
     for command, model, said in (
-        ("restore", "superres", "was trained by superres; here a model of gan or gan-generator is needed"),
+        ("restore", "superres", "was trained by superres; here a model of gan-generator or gan is needed"),
         ("upscale", "numbers", "was trained by gan-generator; here a model of superres is needed"),
     ):
         result = ended(root, photo, "-o", tmp_path / "out.png", "--model", model, command=command)

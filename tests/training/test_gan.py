@@ -13,7 +13,6 @@ import pytest
 import torch
 from pydantic import TypeAdapter
 
-import training
 from tests.training.conftest import curve, outputs, result
 from tests.training.gan_models import SIDE, publish_photo_pairs, register_players
 from tests.training.warm_process import WarmProcess
@@ -193,14 +192,3 @@ def test_the_schedules_are_the_lessons():
         (1e-4, 0.0, 128),
         (5e-5, 0.0, 192),
     ]
-
-
-@pytest.mark.parametrize("name", ["gan-generator", "gan-critic", "gan"])
-def test_the_shipped_small_configurations_are_of_these_recipes(
-    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-):
-    file = Path(training.__file__).parent / "configurations" / f"{name}-small.toml"
-    command = [name, "--run-dir", str(tmp_path / "run"), "--config", str(file), "dataset=none"]
-    # All they lack is where the rows are.
-    assert main([*command, f"slow={tmp_path}"]) == 2
-    assert "holds no published version" in capfd.readouterr().err

@@ -14,7 +14,6 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 from torch import nn
 
-import training
 from storage import Tiers, open_version
 from tasks.ops.image_quality import luma
 from tests.faults.bare_prepare import BareJob, prepare
@@ -266,14 +265,6 @@ def test_a_run_by_the_command_leaves_a_network_that_enlarges_pictures(slow: Path
 def test_settings_that_cannot_be_are_refused(changes: dict[str, Any], said: str):
     with pytest.raises(ValueError, match=said):
         config(**changes)
-
-
-def test_the_shipped_small_configuration_is_one_of_this_recipe(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
-    file = Path(training.__file__).parent / "configurations" / "superres-small.toml"
-    command = ["superres", "--run-dir", str(tmp_path / "run"), "--config", str(file), "dataset=none"]
-    # All it lacks is where the rows are.
-    assert main([*command, f"slow={tmp_path}"]) == 2
-    assert "holds no published version" in capfd.readouterr().err
 
 
 def test_batches_of_the_test_set_are_in_the_order_of_rows():

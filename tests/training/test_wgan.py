@@ -16,7 +16,6 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-import training
 from storage import Tiers, open_version
 from tests.faults.bare_prepare import BareJob, prepare
 from tests.training.conftest import outputs
@@ -449,11 +448,3 @@ def test_without_phases_each_variant_has_the_optimiser_of_its_paper():
 def test_settings_that_cannot_be_are_refused(changes: dict[str, Any], said: str):
     with pytest.raises(ValueError, match=said):
         config(**changes)
-
-
-def test_the_shipped_small_configuration_is_one_of_this_recipe(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
-    file = Path(training.__file__).parent / "configurations" / "wgan-small.toml"
-    command = ["wgan", "--run-dir", str(tmp_path / "run"), "--config", str(file), "dataset=none"]
-    # All it lacks is where the rows are.
-    assert main([*command, f"slow={tmp_path}"]) == 2
-    assert "holds no published version" in capfd.readouterr().err
