@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from flows.device_wait import WaitField, chosen_wait
 from storage.features import features_name
 from storage.layout import NAME_PATTERN
 from storage.tiers import Tiers
@@ -32,6 +33,7 @@ class FeatureJob(BaseModel):
     size: Annotated[int | None, Field(ge=1, description="Side in pixels of the rows that the network sees")] = None
     name: Annotated[str | None, Field(description="Name of the features; features-DATASET-MODEL by default")] = None
     device: Annotated[str, Field(description="auto, cpu, cuda or cuda:N")] = "auto"
+    device_wait: WaitField = None
     precision: Annotated[Literal["float32", "bf16", "fp16"], Field(description="What to compute in")] = "float32"
     batch_size: Annotated[int, Field(ge=1, description="Rows at a time")] = 64
     cpu_threads: Annotated[int | None, Field(ge=1, description="Threads of torch; all cores by default")] = None
@@ -71,6 +73,7 @@ class FeatureJob(BaseModel):
             choice,
             self.features,
             device=self.device,
+            device_wait=chosen_wait(self.device_wait),
             precision=self.precision,
             batch_size=self.batch_size,
             cpu_threads=self.cpu_threads,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from flows.device_wait import WaitField, chosen_wait
 from storage.layout import NAME_PATTERN
 from storage.tiers import Access, Tiers
 from tasks.ops.restoring_order import RestoringOrder
@@ -25,6 +26,7 @@ class RestoringJob(BaseModel):
     name: Annotated[str | None, Field(description="Dataset that is made; DATASET-restored by default")] = None
     version: Annotated[int | None, Field(ge=1, description="Version of the pairs; the current one by default")] = None
     device: Annotated[str, Field(description="auto, cpu, cuda or cuda:N")] = "auto"
+    device_wait: WaitField = None
     batch_size: Annotated[int, Field(ge=1, description="Rows at a time")] = 32
     access: Annotated[Access, Field(description="random stages a copy on the fast root")] = "random"
 
@@ -56,5 +58,6 @@ class RestoringJob(BaseModel):
             self.model,
             self.restored,
             device=self.device,
+            device_wait=chosen_wait(self.device_wait),
             batch_size=self.batch_size,
         )

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from flows.device_wait import WaitField, chosen_wait
 from storage.layout import NAME_PATTERN
 from storage.models import PREFIX
 from storage.tiers import Tiers
@@ -28,6 +29,7 @@ class TrainJob(BaseModel):
     device: Annotated[str, Field(description="auto, cpu, cuda or cuda:N")] = "auto"
     processes: Annotated[int, Field(ge=1, description="Train together, one GPU each")] = 1
     resumes: Annotated[int, Field(ge=0, description="How often a run that others stopped goes on by itself")] = 5
+    device_wait: WaitField = None
 
     @model_validator(mode="after")
     def _names_a_dataset(self) -> TrainJob:
@@ -49,7 +51,14 @@ class TrainJob(BaseModel):
 
     @property
     def order(self) -> TrainingOrder:
-        """What the training process is told."""
+        """What the training process is told, by the flow run that asks."""
         return TrainingOrder(
-            self.recipe, self.config, self.settings, self.slow, self.fast, device=self.device, processes=self.processes
+            self.recipe,
+            self.config,
+            self.settings,
+            self.slow,
+            self.fast,
+            device=self.device,
+            processes=self.processes,
+            device_wait=chosen_wait(self.device_wait),
         )

@@ -48,6 +48,7 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
     processes: Annotated[int, typer.Option(help="Train together, one GPU each")] = 1,
     resumes: Annotated[int, typer.Option(help="How often a run that others stopped goes on by itself")] = 5,
+    device_wait: Annotated[int, typer.Option(help="Seconds to wait for a GPU that another run holds")] = 0,
     as_json: Json = False,
 ) -> None:
     """Train a model, register it, and promote it if it is better than the one in use."""
@@ -71,6 +72,7 @@ def train(
                 "device": device,
                 "processes": processes,
                 "resumes": resumes,
+                "device_wait": device_wait,
             }
         )
         with prefect_server():

@@ -43,6 +43,12 @@ def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
+def has_ended(holder: Holder) -> bool:
+    """Tell whether a holder is known to have ended; of another machine, or of one before a reboot, nothing is known."""
+    is_here = (holder.host, holder.boot) == (socket.gethostname(), boot_id())
+    return is_here and not Path("/proc", str(holder.pid)).exists()
+
+
 @contextmanager
 def dataset_lock(folder: DatasetFolder) -> Iterator[None]:
     """Hold the dataset for building; the kernel lets go when the process dies.
@@ -104,5 +110,4 @@ def _noted(descriptor: int) -> Holder | None:
         holder = msgspec.json.decode(os.pread(descriptor, 4096, 0), type=Holder)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    is_here = (holder.host, holder.boot) == (socket.gethostname(), boot_id())
-    return None if is_here and not Path("/proc", str(holder.pid)).exists() else holder
+    return None if has_ended(holder) else holder

@@ -22,7 +22,7 @@ from storage.run_directory import RunDirectory
 from tasks.ops.exit_codes import ExitCode
 from training.configuration import Configuration, continued
 from training.description import describe
-from training.device_lock import LOCKS
+from training.device_lock import add_lock_options
 from training.devices import device_named
 from training.evaluation import evaluate
 from training.exit_codes import code_of
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m training", description="Train a recipe.", epilog=_epilog())
     add_settings(parser)
     parser.add_argument("--run-dir", type=Path, required=True, help="folder of this run; one that was stopped goes on")
-    parser.add_argument("--locks", type=Path, default=LOCKS, help="folder of the locks of GPUs (default: %(default)s)")
+    add_lock_options(parser)
     return parser
 
 
@@ -76,6 +76,7 @@ def _launch(options: argparse.Namespace) -> Launch:
         rank=rank,
         size=size,
         locks=options.locks,
+        wait_seconds=options.wait_for_device,
     )
 
 

@@ -1,87 +1,66 @@
-"""One training process on a GPU at a time, and one in a run directory: the kernel lets go when the process dies."""
+"""One training process on a GPU at a time, whoever started it."""
 
 from __future__ import annotations
 
+import argparse
 import errno
-import fcntl
-import os
-import re
+import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
 import torch
 
-from storage.locking import Holder, this_process
-
-LOCKS = Path("/tmp/imagemill-devices")
-"""The same for everybody on the machine, so that runs of different people know of each other."""
-
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+from tasks.ops.file_locks import AT_ONCE, Patience, file_lock
+from tasks.ops.held_devices import LOCKS, device_file, device_name
+from training.interruption import Interruption
 
 
-class DeviceBusy(RuntimeError):
-    """Another process holds the device or the run directory; the message says which."""
+def add_lock_options(parser: argparse.ArgumentParser) -> None:
+    """Add to a parser where the locks of GPUs are, and how long to wait for one."""
+    parser.add_argument("--locks", type=Path, default=LOCKS, help="folder of the locks of GPUs (default: %(default)s)")
+    parser.add_argument(
+        "--wait-for-device",
+        type=_seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="wait so long for a GPU, or a run directory, that another run holds (default: %(default)g)",
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _Note:
-    """What a lock file tells to those who find it held."""
-
-    holder: Holder
-    run: str
+def patience_of(options: argparse.Namespace, interruption: Interruption | None = None) -> Patience:
+    """Return the patience that a command line asks for, which begins now, and ends with an interruption."""
+    return Patience(
+        time.monotonic() + options.wait_for_device,
+        is_stopped=lambda: interruption is not None and interruption.is_requested,
+        tell=lambda sentence: print(sentence, file=sys.stderr, flush=True),
+    )
 
 
 @contextmanager
-def device_lock(device: torch.device, run: Path, *, locks: Path = LOCKS) -> Iterator[None]:
+def device_lock(
+    device: torch.device, run: Path, *, locks: Path = LOCKS, patience: Patience = AT_ONCE
+) -> Iterator[None]:
     """Hold the GPU for the run in the folder `run`; a CPU is for all.
 
     Raises:
-        DeviceBusy: another process trains on it.
+        DeviceBusy: another process trains on it, and patience is at its end.
+        WaitStopped: the run was told to stop while it waited.
     """
     if device.type != "cuda":
         yield
         return
     name = _name(device)
-    with file_lock(_shared(locks) / f"{name}.lock", run, what=f"the GPU {name} ({device})"):
+    with file_lock(device_file(_shared(locks), name), run, what=f"the GPU {name} ({device})", patience=patience):
         yield
 
 
-@contextmanager
-def file_lock(path: Path, run: Path, *, what: str) -> Iterator[None]:
-    """Hold a lock file for the run in the folder `run`; `what` is what it stands for.
-
-    Raises:
-        DeviceBusy: another process holds it.
-    """
-    descriptor = _opened(path)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise DeviceBusy(
-                f"{what} is in use by {_holder_text(descriptor)}; wait until it ends, or stop it. Lock: {path}"
-            ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, msgspec.json.encode(_Note(this_process(), str(run.absolute()))), 0)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _opened(path: Path) -> int:
-    """Open a lock file, or make one that everybody may write to; never through a link, which may be anybody's."""
-    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
-    while True:
-        with suppress(FileNotFoundError):
-            return os.open(path, flags)
-        # Not O_CREAT alone: in a folder like /tmp the kernel then refuses files of others (fs.protected_regular).
-        with suppress(FileExistsError):
-            descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o666)
-            os.fchmod(descriptor, 0o666)
-            return descriptor
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected seconds, 0 or more, got {text}")
+    return seconds
 
 
 def _shared(folder: Path) -> Path:
@@ -96,16 +75,5 @@ def _shared(folder: Path) -> Path:
 
 
 def _name(device: torch.device) -> str:
-    """Return a name of the GPU that is the same whichever numbers a process sees it under."""
     index = torch.cuda.current_device() if device.index is None else device.index
-    uuid = getattr(torch.cuda.get_device_properties(index), "uuid", index)
-    return _UNSAFE.sub("_", f"gpu-{uuid}")
-
-
-def _holder_text(descriptor: int) -> str:
-    try:
-        note = msgspec.json.decode(os.pread(descriptor, 1 << 16, 0), type=_Note)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return "another process that has just started"
-    holder = note.holder
-    return f"process {holder.pid} on {holder.host} since {holder.since}, run {note.run}"
+    return device_name(getattr(torch.cuda.get_device_properties(index), "uuid", index))

@@ -17,7 +17,7 @@ import torch
 
 from storage.durable import write_durably
 from training.configuration import Configuration, resolved
-from training.device_lock import LOCKS, device_lock
+from training.device_lock import add_lock_options, device_lock, patience_of
 from training.devices import device_named
 from training.randomness import seed_all
 from training.recipes import Recipe, recipe_named
@@ -52,7 +52,8 @@ def evaluate(arguments: Sequence[str]) -> None:
     device = device_named(options.device, local_rank=int(os.environ.get("LOCAL_RANK", "0")))
     if rows.loop.cpu_threads is not None:
         torch.set_num_threads(rows.loop.cpu_threads)
-    with device_lock(device, options.out, locks=options.locks):
+    # Nothing here is left half done: a SIGTERM ends it at once, waiting or not.
+    with device_lock(device, options.out, locks=options.locks, patience=patience_of(options)):
         found = evaluated(recipe, model, options.weights, rows=rows, device=device)
     write_durably(options.out, msgspec.json.encode(found))
 
@@ -67,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows", type=Path, required=True, help="config.toml of the run whose held-out rows count")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--locks", type=Path, default=LOCKS, help="folder of the locks of GPUs (default: %(default)s)")
+    add_lock_options(parser)
     return parser
 
 

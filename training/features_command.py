@@ -27,7 +27,7 @@ from storage.versions import Version
 from tasks.ops.feature_requests import EncoderChoice, EncoderOrigin, model_origin, network_origin
 from training.backbones import BACKBONES, make_backbone
 from training.configuration import resolved
-from training.device_lock import LOCKS, device_lock
+from training.device_lock import add_lock_options, device_lock, patience_of
 from training.devices import device_named
 from training.feature_extraction import Extraction, extract
 from training.image_encoders import ImageEncoder, NetworkEncoder
@@ -61,17 +61,17 @@ def features(arguments: Sequence[str]) -> None:
         )
         name = options.name or features_name(options.dataset, origin.name)
         folder = create_dataset(tiers.slow, name, kind=FEATURES)
-        _carry_out(extraction, folder, report=options.report, locks=options.locks)
+        _carry_out(extraction, folder, options)
 
 
-def _carry_out(extraction: Extraction, folder: DatasetFolder, *, report: Path | None, locks: Path) -> None:
+def _carry_out(extraction: Extraction, folder: DatasetFolder, options: argparse.Namespace) -> None:
     with (
-        ProgressLines(report) as lines,
+        ProgressLines(options.report) as lines,
         named_disk_errors(folder.path, doing=f"{folder.name} was computed"),
-        device_lock(extraction.device, folder.path, locks=locks),
+        interruption_by_signals() as interruption,
+        device_lock(extraction.device, folder.path, locks=options.locks, patience=patience_of(options, interruption)),
         dataset_lock(folder),
         scratch_folder(folder) as scratch,
-        interruption_by_signals() as interruption,
     ):
         found = extract(extraction, folder, scratch, interruption=interruption, report=lines.show)
         lines.end(version=found.version.number, is_new=found.is_new, computed=found.computed)
@@ -132,5 +132,5 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch-size", type=int, default=64, help="rows at a time (default: %(default)s)")
     parser.add_argument("--cpu-threads", type=int, help="threads of torch; as many as there are cores by default")
     parser.add_argument("--report", type=Path, help="file to add lines of JSON to; standard output by default")
-    parser.add_argument("--locks", type=Path, default=LOCKS, help="folder of the locks of GPUs (default: %(default)s)")
+    add_lock_options(parser)
     return parser

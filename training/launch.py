@@ -15,8 +15,10 @@ import torch
 from storage.durable import write_durably
 from storage.run_directory import RunDirectory
 from tasks.ops.exit_codes import ExitCode
+from tasks.ops.file_locks import DeviceBusy, Patience, WaitStopped, file_lock
+from tasks.ops.held_devices import LOCKS
 from training.configuration import FREE, Configuration, differences
-from training.device_lock import LOCKS, DeviceBusy, device_lock, file_lock
+from training.device_lock import device_lock
 from training.distributed import joined_world
 from training.evaluation import evaluated
 from training.exit_codes import code_of
@@ -33,7 +35,10 @@ LOG = logging.getLogger("training")
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A run to be carried out by this process, one of `size`, in a folder of its own, on `device`."""
+    """A run to be carried out by this process, one of `size`, in a folder of its own, on `device`.
+
+    Where another run has the folder or the device, it waits `wait_seconds` for them.
+    """
 
     recipe: Recipe
     configuration: Configuration
@@ -42,6 +47,7 @@ class Launch:
     rank: int = 0
     size: int = 1
     locks: Path = LOCKS
+    wait_seconds: float = 0.0
 
     @property
     def is_first(self) -> bool:
@@ -56,33 +62,40 @@ class Launch:
 def carry_out(launch: Launch) -> ExitCode:
     """Train, from the newest checkpoint if there is one; write how it ended, and return the exit code for it."""
     launch.directory.path.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
-    with logged(launch.directory.log, rank=launch.rank):
+    # The result is written while the directory is held: who waits for it begins when it is let go of.
+    with logged(launch.directory.log, rank=launch.rank), ExitStack() as held:
+        interruption = held.enter_context(interruption_by_signals())
         try:
-            with ExitStack() as held:
-                _take_locks(launch, held)
-                if _is_done(launch):
-                    LOG.info("%s holds a finished run of these settings; nothing to do", launch.directory.path)
-                    return ExitCode.DONE
-                _begin_directory(launch)
-                interruption = held.enter_context(interruption_by_signals())
-                outcome = _trained(launch, interruption)
-                held_out = _held_out(launch, outcome)
-            _write_outcome(launch, outcome, held_out, seconds=time.monotonic() - started)
-            return ExitCode.DONE if outcome.state == "done" else ExitCode.INTERRUPTED
-        except DeviceBusy as error:
+            _take_locks(launch, held, interruption)
+        except (DeviceBusy, WaitStopped, KeyboardInterrupt) as error:
             # The directory, its result too, may belong to the run that is in the way.
-            LOG.error("%s", error)
-            return ExitCode.LOCKED
-        except (Exception, KeyboardInterrupt) as error:
-            return _failed(launch, error, seconds=time.monotonic() - started)
+            LOG.error("%s", error or "it was told twice to stop")
+            return code_of(error)
+        return _carried_out(launch, interruption)
 
 
-def _take_locks(launch: Launch, held: ExitStack) -> None:
+def _take_locks(launch: Launch, held: ExitStack, interruption: Interruption) -> None:
     run = launch.directory.path
+    give_up = time.monotonic() + launch.wait_seconds
+    patience = Patience(give_up, is_stopped=lambda: interruption.is_requested, tell=LOG.info)
     if launch.is_first:
-        held.enter_context(file_lock(launch.directory.lock, run, what=f"the run directory {run}"))
-    held.enter_context(device_lock(launch.device, run, locks=launch.locks))
+        held.enter_context(file_lock(launch.directory.lock, run, what=f"the run directory {run}", patience=patience))
+    held.enter_context(device_lock(launch.device, run, locks=launch.locks, patience=patience))
+
+
+def _carried_out(launch: Launch, interruption: Interruption) -> ExitCode:
+    started = time.monotonic()
+    try:
+        if _is_done(launch):
+            LOG.info("%s holds a finished run of these settings; nothing to do", launch.directory.path)
+            return ExitCode.DONE
+        _begin_directory(launch)
+        outcome = _trained(launch, interruption)
+        held_out = _held_out(launch, outcome)
+        _write_outcome(launch, outcome, held_out, seconds=time.monotonic() - started)
+        return ExitCode.DONE if outcome.state == "done" else ExitCode.INTERRUPTED
+    except (Exception, KeyboardInterrupt) as error:
+        return _failed(launch, error, seconds=time.monotonic() - started)
 
 
 def _is_done(launch: Launch) -> bool:

@@ -22,7 +22,7 @@ from storage.reading import open_pairs
 from storage.scratch import scratch_folder
 from storage.tiers import Tiers
 from tasks.ops.row_restorer import RowRestorer
-from training.device_lock import LOCKS, device_lock
+from training.device_lock import add_lock_options, device_lock, patience_of
 from training.devices import device_named
 from training.interruption import interruption_by_signals
 from training.progress_lines import ProgressLines
@@ -52,17 +52,17 @@ def restore_rows(arguments: Sequence[str]) -> None:
         )
         _ = restoring.plan  # refuses what does not fit before a dataset is made for it
         folder = create_dataset(tiers.slow, options.name or f"{options.dataset}-restored", kind=PAIRS)
-        _carry_out(restoring, folder, locks=options.locks)
+        _carry_out(restoring, folder, options)
 
 
-def _carry_out(restoring: Restoring, folder: DatasetFolder, *, locks: Path) -> None:
+def _carry_out(restoring: Restoring, folder: DatasetFolder, options: argparse.Namespace) -> None:
     with (
         ProgressLines() as lines,
         named_disk_errors(folder.path, doing=f"{folder.name} was made"),
-        device_lock(restoring.device, folder.path, locks=locks),
+        interruption_by_signals() as interruption,
+        device_lock(restoring.device, folder.path, locks=options.locks, patience=patience_of(options, interruption)),
         dataset_lock(folder),
         scratch_folder(folder) as scratch,
-        interruption_by_signals() as interruption,
     ):
         found = publish_restored(restoring, folder, scratch, interruption=interruption, report=lines.show)
         lines.end(version=found.version.number, is_new=found.is_new, computed=found.computed)
@@ -81,5 +81,5 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--batch-size", type=int, default=32, help="rows at a time (default: %(default)s)")
     parser.add_argument("--cpu-threads", type=int, help="threads of torch; as many as there are cores by default")
-    parser.add_argument("--locks", type=Path, default=LOCKS, help="folder of the locks of GPUs (default: %(default)s)")
+    add_lock_options(parser)
     return parser

@@ -19,6 +19,7 @@ class FeatureOrder:
     choice: EncoderChoice
     name: str
     device: str = "auto"
+    device_wait: int = 0
     precision: str = "float32"
     batch_size: int = 64
     cpu_threads: int | None = None
@@ -36,6 +37,7 @@ class FeatureOrder:
             "--size": self.choice.size,
             "--name": self.name,
             "--device": self.device,
+            "--wait-for-device": self.device_wait,
             "--precision": self.precision,
             "--batch-size": self.batch_size,
             "--cpu-threads": self.cpu_threads,

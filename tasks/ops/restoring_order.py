@@ -18,6 +18,7 @@ class RestoringOrder:
     model: str
     name: str
     device: str = "auto"
+    device_wait: int = 0
     batch_size: int = 32
 
     @property
@@ -30,6 +31,7 @@ class RestoringOrder:
             "--model": self.model,
             "--name": self.name,
             "--device": self.device,
+            "--wait-for-device": self.device_wait,
             "--batch-size": self.batch_size,
         }
         return ["restore-rows", self.dataset, *as_arguments(options)]

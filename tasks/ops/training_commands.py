@@ -27,7 +27,10 @@ POLL_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class TrainingOrder:
-    """What a person asked to be trained: a recipe, a file of settings, `key=value`, roots, and on what."""
+    """What a person asked to be trained: a recipe, a file of settings, `key=value`, roots, and on what.
+
+    `device_wait` is for how many seconds it may wait for a device, or a run directory, that another run holds.
+    """
 
     recipe: str
     config: Path | None
@@ -36,13 +39,19 @@ class TrainingOrder:
     fast: Path
     device: str = "auto"
     processes: int = 1
+    device_wait: int = 0
 
     @property
     def arguments(self) -> list[str]:
-        """Return it as arguments of the training process."""
+        """Return what decides the run, as arguments of the training process."""
         file = ["--config", str(self.config)] if self.config else []
         roots = ["--slow", str(self.slow), "--fast", str(self.fast), "--device", self.device]
         return [self.recipe, *self.settings, *file, *roots]
+
+    @property
+    def device_arguments(self) -> list[str]:
+        """Return on what it is trained, and how long it waits for that: nothing that decides the run."""
+        return ["--device", self.device, "--wait-for-device", str(self.device_wait)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,7 @@ def trained(order: TrainingOrder, run: RunDirectory, *, on_poll: Callable[[], No
         TrainingPreempted: somebody else stopped it, after a checkpoint.
     """
     before = run.read_result()
-    arguments = [order.recipe, "--config", str(run.config), "--run-dir", str(run.path), "--device", order.device]
+    arguments = [order.recipe, "--config", str(run.config), "--run-dir", str(run.path), *order.device_arguments]
     with training_process(arguments, processes=order.processes) as process:
         while (code := process.wait(POLL_SECONDS)) is None:
             on_poll()
@@ -100,7 +109,7 @@ def measured(order: TrainingOrder, weights: Path, config: Path, *, rows: Path, o
         TrainingFailed: it cannot be measured there.
     """
     files = ["--weights", str(weights), "--config", str(config), "--rows", str(rows), "--out", str(out)]
-    with training_process(["evaluate", order.recipe, *files, "--device", order.device]) as process:
+    with training_process(["evaluate", order.recipe, *files, *order.device_arguments]) as process:
         code = process.wait()
         if code != 0:
             raise short_failure(process, code)
@@ -115,18 +124,20 @@ def short_failure(process: TrainingProcess, code: int | None) -> TrainingFailed:
 
 def _failure(run: RunDirectory, process: TrainingProcess, code: int, *, is_old: bool) -> Exception:
     """Return the error for a run that ended with `code`: its own reason, where it could still write one."""
+    if code == ExitCode.LOCKED:
+        # A result that came meanwhile is that of the run which was in the way.
+        return short_failure(process, code)
     result = None if is_old else run.read_result()
     reason = (result or {}).get("reason") or process.last_words() or _signal_text(code)
     # torchrun has exit codes of its own; the run tells what became of it.
     if code == ExitCode.INTERRUPTED or (result is not None and result["state"] == "preempted"):
-        return TrainingPreempted(f"{reason}; its checkpoint is in {run.path}")
+        return TrainingPreempted(f"{reason}; its checkpoint is in {run.path}" if run.has_checkpoint else reason)
     if code < 0 and result is None:
         reason = (
             f"the training process was ended by {_signal_text(code)}, for lack of memory perhaps (the kernel's log "
             "tells). Its checkpoints are kept: run the same command again, with a smaller batch_size if it was memory"
         )
-    told = reason if code == ExitCode.LOCKED else f"{reason}. See {run.log}"
-    return TrainingFailed(told, exit_code=max(code, 1))
+    return TrainingFailed(f"{reason}. See {run.log}", exit_code=max(code, 1))
 
 
 def _signal_text(code: int) -> str:

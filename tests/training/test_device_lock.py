@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from tasks.ops.file_locks import DeviceBusy, file_lock
 from training import device_lock as device_locks
-from training.device_lock import DeviceBusy, device_lock, file_lock
+from training.device_lock import device_lock
 
 
 def test_a_second_process_learns_who_holds_the_lock(tmp_path: Path):
