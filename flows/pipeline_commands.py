@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.command_options import Fast, FastBudget, Json, Slow, command_group, reported_errors
+from flows.command_options import (
+    DaskScheduler,
+    Fast,
+    FastBudget,
+    Json,
+    Runner,
+    Slow,
+    command_group,
+    reported_errors,
+)
 from flows.lines import as_text, say
 
 if TYPE_CHECKING:
@@ -53,6 +62,8 @@ def pipeline(
     split_by: Annotated[str, typer.Option(help="Hold out by source (image) or by class")] = "source",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
     workers: Annotated[int | None, typer.Option(help="Processes; as many as there are cores by default")] = None,
+    runner: Runner = "processes",
+    dask_scheduler: DaskScheduler = None,
     on: Annotated[
         str, typer.Option(help="worker, here, or auto: a worker where the server at PREFECT_API_URL has one")
     ] = "auto",
@@ -71,8 +82,11 @@ def pipeline(
             "device": device,
         }
         job = {name: value for name, value in told.items() if value is not None}
+        if images is None and (runner, dask_scheduler) != ("processes", None):
+            raise ValueError("--runner and --dask-scheduler go with --source or --demo: what is deployed has its own")
+        building = {"workers": workers, "runner": runner, "dask_scheduler": dask_scheduler}
         if images is not None:
-            job["images"] = images | ({"workers": workers} if workers else {})
+            job["images"] = images | {name: value for name, value in building.items() if value is not None}
         if by_worker:
             run_by_worker(job if images is not None else None, as_json=as_json)
         else:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from flows.command_line import app
+from flows.pair_job import PairJob
 from flows.part_steps import SCALES
 from flows.pipeline_job import PipelineJob
 from flows.train_job import TrainJob
@@ -107,6 +108,28 @@ def test_images_come_from_one_place(options: tuple[str, ...]):
     ended = CliRunner().invoke(app, ["run", "pipeline", *options])
     assert ended.exit_code == 2
     assert "Give --source FOLDER, or --demo FOLDER" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--runner", "dusk"), "Input should be 'processes' or 'dask'"),
+        (("--dask-scheduler", "tcp://here:8786"), "is used by the runner dask only, the runner is processes"),
+        (("--workers", "0"), "images.workers: Input should be greater than or equal to 1"),
+    ],
+)
+def test_where_it_runs_is_told_to_the_images_of_the_job(options: tuple[str, ...], said: str, tmp_path: Path):
+    roots = ("--source", str(tmp_path), "--slow", str(tmp_path), "--fast", str(tmp_path))
+    ended = CliRunner().invoke(app, ["run", "pipeline", *roots, "--on", "here", *options])
+    assert ended.exit_code == 2
+    assert said in ended.stderr
+
+
+def test_pairs_are_made_where_the_images_are():
+    steps = job(images={"runner": "dask", "dask_scheduler": "tcp://here:8786"}).steps
+    pairs = [step.job for step in steps if isinstance(step.job, PairJob)]
+    assert {(each.runner, each.dask_scheduler) for each in pairs} == {("dask", "tcp://here:8786")}
+    assert len(pairs) == 2
 
 
 TINY = {
