@@ -144,15 +144,18 @@ def show(
 
 @app.command(epilog="Example: imagemill status --slow /hdd --fast /ssd --json")
 def status(slow: Slow = None, fast: Fast = None, fast_budget: FastBudget = None, as_json: Json = False) -> None:
-    """List datasets: versions, rows, refused, bytes, and receipts of unfinished runs."""
+    """List datasets with versions, rows, bytes and unfinished runs; trainings at work; who holds which GPU."""
     with reported_errors(as_json):
         from flows.roots import chosen_tiers
-        from flows.terminal import print_statuses
+        from flows.status_terminal import Status, print_status
         from storage.staging import fast_usage
         from tasks.ops.dataset_status import dataset_statuses
+        from tasks.ops.held_devices import device_states
+        from tasks.ops.running_trainings import running_trainings
 
         tiers = chosen_tiers(slow, fast, fast_budget=fast_budget)
-        print_statuses(dataset_statuses(tiers), fast_usage(tiers), tiers, as_json=as_json)
+        found = Status(dataset_statuses(tiers), running_trainings(tiers.slow), device_states(), fast_usage(tiers))
+        print_status(found, tiers, as_json=as_json)
 
 
 @app.command(epilog="Example: imagemill doctor --slow /hdd --fast /ssd")

@@ -13,7 +13,6 @@ from flows.lines import as_text, printable, say
 from storage.staging import FastUsage
 from storage.tiers import Tiers
 from storage.versions import Version
-from tasks.ops.dataset_status import DatasetStatus
 from tasks.ops.machine_checks import Finding
 from tasks.ops.prepare_report import SHOWN_REFUSED
 from tasks.ops.refusal_report import Refusals
@@ -121,47 +120,12 @@ def print_table(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]
     console.print(table) if console.is_terminal else Console(width=200).print(table)
 
 
-def print_statuses(statuses: list[DatasetStatus], usage: FastUsage, tiers: Tiers, *, as_json: bool) -> None:
-    """List the datasets below the roots, the runs that did not finish, and what copies take on the fast root."""
-    if as_json:
-        facts = {"slow": tiers.slow, "fast": tiers.fast, "datasets": statuses, "fast_usage": usage}
-        typer.echo(as_text(facts))
-        return
-    if not statuses:
-        say(f"no dataset below {tiers.slow}; make one with: imagemill prepare SOURCE --dataset NAME")
-        return
-    header = ("dataset", "version", "rows", "refused", "sizes", "format", "MB", "staged MB", "created")
-    print_table(f"below {tiers.slow}", header, [_status_row(status) for status in statuses])
-    for status in statuses:
-        for plan in status.unfinished:
-            say(
-                f"{status.name}: an unfinished run has receipts for {plan.built} of {plan.shards} shards "
-                f"({plan.listed:,} images); the same prepare command continues it"
-            )
-    if tiers.is_split:
-        say(fast_line(usage))
-
-
 def fast_line(usage: FastUsage) -> str:
     """Return what copies take on the fast root, and what is left there, as one line."""
     budget = f"{usage.budget / 1e6:,.1f} MB" if usage.budget is not None else "none"
     return (
         f"fast root {usage.root}: {usage.used / 1e6:,.1f} MB used, budget {budget}, "
         f"{usage.free / 1e6:,.1f} MB free on the disk, {usage.pinned / 1e6:,.1f} MB held by readers"
-    )
-
-
-def _status_row(status: DatasetStatus) -> tuple[str, ...]:
-    return (
-        status.name,
-        f"{status.current or '-'} of {len(status.versions)}",
-        f"{status.stored:,}",
-        f"{status.refused:,}",
-        ", ".join(map(str, status.sides)) or "-",
-        status.array_format,
-        f"{status.bytes / 1e6:,.1f}",
-        f"{status.staged_bytes / 1e6:,.1f}",
-        status.created,
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 
-from storage.datasets import find_datasets, require_own_parts
-from storage.errors import DamagedDataset
+from storage.datasets import find_datasets, kind_of, require_own_parts
+from storage.errors import DamagedDataset, UnreadableRecord
 from storage.layout import DatasetFolder
-from storage.pair_versions import RowVersion
+from storage.pair_versions import PAIRS, RowVersion, read_pair_version
 from storage.plans import read_plan
 from storage.publishing import AnyVersion, current_published
 from storage.receipts import find_receipt, is_present
@@ -16,6 +17,8 @@ from storage.tiers import Tiers
 from storage.versions import Version, version_numbers
 
 logger = logging.getLogger(__name__)
+
+_KEY = re.compile(r"[0-9a-f]{16,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,18 @@ class UnfinishedPlan:
     shards: int
     built: int
     listed: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedPairs:
+    """Shards of pairs with a receipt that no version holds, and how many pairs they have.
+
+    How many are to come is not known: pairs have no plan, their recipe comes with each command. Receipts of a run that
+    was given up, or of a version that was removed, count until `gc` collects them.
+    """
+
+    built: int
+    pairs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +62,7 @@ class DatasetStatus:
     bytes: int
     staged_bytes: int
     unfinished: tuple[UnfinishedPlan, ...]
+    unfinished_pairs: UnfinishedPairs | None = None
 
 
 def dataset_statuses(tiers: Tiers) -> list[DatasetStatus]:
@@ -85,6 +101,7 @@ def _status(tiers: Tiers, folder: DatasetFolder) -> DatasetStatus:
         bytes=published.bytes if published else 0,
         staged_bytes=sum(stored.bytes for stored in staged),
         unfinished=tuple(_unfinished(folder)),
+        unfinished_pairs=_unfinished_pairs(folder),
     )
 
 
@@ -109,3 +126,19 @@ def _unfinished(folder: DatasetFolder) -> list[UnfinishedPlan]:
         if built < len(plan.shards):
             found.append(UnfinishedPlan(path.name, len(plan.shards), built, plan.listed))
     return found
+
+
+def _unfinished_pairs(folder: DatasetFolder) -> UnfinishedPairs | None:
+    place = folder.path / "receipts"
+    try:
+        if kind_of(folder) != PAIRS or not place.is_dir():
+            return None
+        versions = [read_pair_version(folder, number) for number in version_numbers(folder)]
+    except (DamagedDataset, UnreadableRecord) as error:
+        logger.warning("which receipts of %s are of an unfinished run cannot be told: %s", folder.name, error)
+        return None
+    published = {shard.key for version in versions for shard in version.shards}
+    found = {path.stem for path in place.iterdir() if _KEY.fullmatch(path.stem)}
+    receipts = (find_receipt(folder, key) for key in sorted(found - published))
+    rows = [receipt.rows for receipt in receipts if receipt is not None]
+    return UnfinishedPairs(len(rows), sum(rows)) if rows else None

@@ -6,8 +6,9 @@ import json
 import re
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,14 @@ from storage.pair_versions import BAD, GOOD, PAIRS, current_pairs, read_pair_ver
 from storage.pins import pinned
 from storage.publishing import current_published, publish, read_published
 from storage.reading import open_pairs, open_version
+from storage.receipts import Receipt
 from storage.spares import spare_of
 from storage.staging import stage
 from storage.verification import Verification, verified
 from storage.versions import version_numbers
-from tasks.ops.dataset_status import dataset_statuses
+from tasks.ops.dataset_status import UnfinishedPairs, dataset_statuses
+from tasks.ops.pair_building import PairShardJob
+from tests.faults.bare_pairs import build_here
 from tests.storage.aged_versions import age
 from tests.storage.damaged_files import DAMAGES, as_of_format, damaged, files_of, flipped, on_disk, paths_of
 from tests.tasks.ops.paired_images import FORMATS, HALF, Paired, paired, photos
@@ -323,6 +327,40 @@ def test_status_tells_of_pairs_what_it_tells_of_images(pairs: Paired):
     assert (found.sides, found.array_format, found.classes, found.stored) == ((8, 4), "hdf5", 2, 8)
     assert (found.refused, found.bytes, found.unfinished) == (0, pairs.version.bytes, ())
     assert found.staged_bytes == sum(stored.bytes for stored in pairs.version.objects)
+
+
+class Killed(Exception):
+    """Stands for whatever ends a run between two shards."""
+
+
+def one_shard_of(jobs: Iterable[PairShardJob]) -> Iterator[Receipt]:
+    yield from build_here(islice(jobs, 1))
+    raise Killed
+
+
+def test_status_tells_what_an_unfinished_run_has_made_of_pairs_with_and_without_a_version(tmp_path: Path):
+    origin = photos(tmp_path, shards=(5, 3))
+    with pytest.raises(Killed):
+        paired(origin.tiers, build=one_shard_of)
+    _, found = dataset_statuses(origin.tiers)
+    assert (found.current, found.unfinished_pairs) == (None, UnfinishedPairs(built=1, pairs=5))
+    pairs = paired(origin.tiers)
+    assert (pairs.built, dataset_statuses(origin.tiers)[1].unfinished_pairs) == (1, None)
+    with pytest.raises(Killed):
+        paired(origin.tiers, HALF.replace("gaussian-noise", "shot-noise"), dataset=pairs.dataset, build=one_shard_of)
+    images, found = dataset_statuses(origin.tiers)
+    assert (found.current, found.unfinished_pairs) == (1, UnfinishedPairs(built=1, pairs=5))
+    assert images.unfinished_pairs is None
+
+
+def test_beside_a_damaged_version_status_does_not_guess_what_is_unfinished(
+    grown: Paired, caplog: pytest.LogCaptureFixture
+):
+    path = grown.folder.version(1)
+    path.write_bytes(flipped(path.read_bytes(), 200, 1))
+    _, found = dataset_statuses(grown.tiers)
+    assert (found.current, found.unfinished_pairs) == (2, None)
+    assert "which receipts of photos-half are of an unfinished run cannot be told" in caplog.text
 
 
 def test_two_recipes_of_one_dataset_are_versions_of_it(pairs: Paired):
