@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 Source = Annotated[Path | None, typer.Option(help="Folder with a folder of images for each class")]
 Dataset = Annotated[str | None, typer.Option(help="Name of the dataset; that of the folder by default")]
 ScaleOption = Annotated[str | None, typer.Option(help="full for a GPU, small for a machine without one")]
+Configurations = Annotated[
+    Path | None, typer.Option(help="Folder with settings of recipes, RECIPE.toml each; else those of the scale")
+]
+Vectors = Annotated[
+    Path | None, typer.Option(help="Word vectors in word2vec's format; else they are learnt from WordNet")
+]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N")]
 Schedules = Annotated[
     bool | None,
@@ -45,6 +51,8 @@ def deploy(
     fast: Fast = None,
     fast_budget: FastBudget = None,
     scale: ScaleOption = None,
+    configurations: Configurations = None,
+    vectors: Vectors = None,
     device: Device = None,
     schedules: Schedules = None,
     gpus: Gpus = None,
@@ -56,7 +64,8 @@ def deploy(
         from flows.orchestrator import require_server, server_errors_named
 
         api = require_server()
-        order = chosen_order(source, dataset, slow, fast, fast_budget, scale=scale, device=device, gpus=gpus)
+        choices = {"scale": scale, "configurations": configurations, "vectors": vectors, "device": device}
+        order = chosen_order(source, dataset, slow, fast, fast_budget, **choices, gpus=gpus)
         with server_errors_named(api):
             done = deploy_to_server(order.model_copy(update={"schedules": schedules}))
         print_deployed(done, api, as_json=as_json)
@@ -69,6 +78,8 @@ def serve(
     fast: Fast = None,
     fast_budget: FastBudget = None,
     scale: ScaleOption = None,
+    configurations: Configurations = None,
+    vectors: Vectors = None,
     device: Device = None,
     schedules: Schedules = None,
     gpus: Gpus = None,
@@ -82,7 +93,8 @@ def serve(
         from flows.serving import ServerPlace
         from flows.serving import serve as serve_here
 
-        order = chosen_order(source, dataset, slow, fast, fast_budget, scale=scale, device=device, gpus=gpus)
+        choices = {"scale": scale, "configurations": configurations, "vectors": vectors, "device": device}
+        order = chosen_order(source, dataset, slow, fast, fast_budget, **choices, gpus=gpus)
         told = order.model_copy(update={"schedules": schedules})
         serve_here(ServerPlace(host, port), told, say=lambda line: say(line, err=True))
 
@@ -100,7 +112,12 @@ def chosen_order(
     from flows.roots import chosen_tiers, optional_tiers
 
     tiers = optional_tiers(slow, fast)
-    told: dict[str, Any] = {name: value for name, value in choices.items() if value is not None}
+    # Absolute, since a worker runs in a folder of its own.
+    told: dict[str, Any] = {
+        name: value.absolute() if isinstance(value, Path) else value
+        for name, value in choices.items()
+        if value is not None
+    }
     if tiers is not None:
         tiers = chosen_tiers(slow, fast, fast_budget=fast_budget)
         told |= {"slow": tiers.slow, "fast": tiers.fast, "fast_budget": tiers.fast_budget}

@@ -37,7 +37,7 @@ LIKE = "swapped with its like"
 """Of some files there is only one."""
 
 
-@pytest.fixture(scope="module", params=["hdf5", "bcolz"])
+@pytest.fixture(scope="module", params=["hdf5", pytest.param("bcolz", marks=pytest.mark.slow)])
 def bench(request: pytest.FixtureRequest, place: Path) -> Bench:
     return make_bench(Path(tempfile.mkdtemp(dir=place)), request.param)
 

@@ -109,7 +109,11 @@ def trials(
 
 @pytest.mark.parametrize(
     ("array_format", "workers", "kills"),
-    [("hdf5", 1, 3), pytest.param("hdf5", 3, 5, marks=pytest.mark.slow), ("bcolz", 2, 4)],
+    [
+        ("hdf5", 1, 3),
+        pytest.param("hdf5", 3, 5, marks=pytest.mark.slow),
+        pytest.param("bcolz", 2, 4, marks=pytest.mark.slow),
+    ],
 )
 def test_killed_runs_lose_and_double_nothing(array_format: str, workers: int, kills: int, scenario: Scenario):
     fault = f"kill -9 at a random time, {array_format}"

@@ -100,7 +100,7 @@ def build_beside(
     return ends
 
 
-@pytest.mark.parametrize("seconds", [6, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [3, pytest.param(300, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("array_format", ["hdf5", pytest.param("bcolz", marks=pytest.mark.slow)])
 def test_readers_see_whole_versions_whatever_happens_beside_them(
     array_format: str, seconds: int, pictures: Path, tmp_path: Path

@@ -68,7 +68,11 @@ def goes_on(here: Served, root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "told"), [(STOP, "aborted by a termination signal"), (KILL, "SIGKILL")], ids=["SIGTERM", "SIGKILL"]
+    ("number", "told"),
+    [
+        pytest.param(STOP, "aborted by a termination signal", marks=pytest.mark.slow, id="SIGTERM"),
+        pytest.param(KILL, "SIGKILL", id="SIGKILL"),
+    ],
 )
 def test_a_flow_that_is_stopped_or_killed_takes_its_training_along(
     here: Served, tmp_path: Path, number: signal.Signals, told: str

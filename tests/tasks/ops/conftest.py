@@ -205,7 +205,7 @@ def prepared_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], P
     return build
 
 
-@pytest.fixture(params=["bcolz", "hdf5"])
+@pytest.fixture(params=[pytest.param("bcolz", marks=pytest.mark.slow), "hdf5"])
 def prepared(
     request: pytest.FixtureRequest, prepared_once: Callable[[str], Prepared], tmp_path: Path
 ) -> Iterator[Prepared]:
