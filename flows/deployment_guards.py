@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
@@ -72,8 +73,16 @@ def set_automation(client: SyncPrefectClient, automation: AutomationCore) -> Non
     first, *others = client.read_automations_by_name(automation.name) or [None]
     if first is None:
         client.create_automation(automation)
-    else:
+    # Not updated to what it is: with that Prefect forgets which runs it waits for, and their slots are lost.
+    elif _content(first) != _content(automation):
         client.update_automation(first.id, automation)
     for other in others:
         if other is not None:
             client.delete_automation(other.id)
+
+
+def _content(automation: AutomationCore) -> dict[str, Any]:
+    """Return what was decided of an automation, without what the server adds."""
+    trigger = automation.trigger.model_dump(exclude={"id"}, exclude_none=True)
+    actions = [action.model_dump(exclude_none=True) for action in automation.actions]
+    return {"trigger": trigger, "actions": actions, "description": automation.description, "on": automation.enabled}

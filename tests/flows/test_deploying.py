@@ -136,6 +136,9 @@ def test_deployed_again_nothing_is_doubled_and_what_was_not_told_stays(
     before = standing(client)
     deploy(DeployOrder())
     assert standing(client) == before
+    # A guard that is written again has forgotten which runs it waits for.
+    asked = {"filter": {"event": {"name": ["prefect.automation.updated"]}}}
+    assert client.request("POST", "/events/filter", json=asked).json()["events"] == []
     assert before["pools"] == {"cpu": ("process", 7), "gpu": ("process", 1)}
     deploy(DeployOrder(schedules=False, gpus=2))
     after = standing(client)
