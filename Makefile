@@ -57,7 +57,7 @@ lock: $(VENV)/.made ## Resolve pyproject.toml into requirements*.lock (FLAGS=--u
 runtime: $(VENV)/.project
 	@scripts/install_pillow
 
-develop: $(VENV)/.project $(VENV)/.torch
+develop: $(VENV)/.project $(VENV)/.torch $(VENV)/.postgresql
 	@scripts/install_pillow
 
 $(VENV)/.made:
@@ -83,4 +83,9 @@ $(VENV)/.dev: requirements-dev.lock | $(VENV)/.runtime
 $(VENV)/.torch: requirements-torch.lock | $(VENV)/.dev
 	$(BIN)/pip install --quiet --no-compile --constraint requirements-torch.lock torch
 	$(BIN)/pip install --quiet --no-compile --constraint requirements-torch.lock --no-deps torchvision
+	@touch $@
+
+# A package of Debian's, for tests alone.
+$(VENV)/.postgresql: | $(VENV)/.dev
+	scripts/postgresql
 	@touch $@
