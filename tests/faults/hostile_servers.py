@@ -39,6 +39,11 @@ class OwnServer:
     def database(self) -> Path:
         return self.home / "prefect.db"
 
+    @property
+    def log(self) -> str:
+        """What it has told so far."""
+        return (self.home / "server.log").read_text()
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to every process of it."""
         with suppress(ProcessLookupError):
@@ -56,18 +61,16 @@ def plain_environment(home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def own_server(home: Path) -> Iterator[OwnServer]:
-    """Start `prefect server start` on a free port, and wait until it is healthy."""
+def own_server(home: Path, **environment: str) -> Iterator[OwnServer]:
+    """Start `prefect server start` on a free port, with variables besides its own, and wait until it is healthy."""
     port = free_port()
     prefect_home(home)
     command = [str(Path(sys.executable).with_name("prefect")), "server", "start", "--no-ui", "--port", str(port)]
-    process = subprocess.Popen(
-        command,
-        env=plain_environment(home),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, env=plain_environment(home) | environment, stdout=log, stderr=log, start_new_session=True
+        )
     server = OwnServer(process, home, port)
     try:
         wait_until(lambda: is_healthy(port), process)

@@ -68,14 +68,22 @@ class Served:
         assert state is not None
         return state.type.value
 
+    def answers(self, run: FlowRun) -> bool:
+        """Tell whether the server answers what it is asked about a run."""
+        try:
+            return bool(self.state(run))
+        except httpx.HTTPError:
+            return False
+
     def message(self, run: FlowRun) -> str:
         state = self.client.read_flow_run(run.id).state
         return (state and state.message) or ""
 
-    def ended(self, run: FlowRun) -> str:
+    def ended(self, run: FlowRun, *, meanwhile: Callable[[], None] = lambda: None) -> str:
         """Wait until the server says that a run has ended, through its own restarts; return its state."""
 
         def final() -> str | None:
+            meanwhile()
             try:
                 state = self.state(run)
             except httpx.HTTPError:
@@ -131,8 +139,8 @@ def _command(process: psutil.Process) -> list[str]:
 def served(home: Path, *options: str, port: int = 0, **environment: str) -> Iterator[Served]:
     """Start `imagemill serve`, on a free port unless one is given, and wait until its workers are there."""
     port, log = port or free_port(), home / "serve.log"
-    command = [str(Path(sys.executable).with_name("imagemill")), "serve", "--port", str(port), *options]
-    # Recipes of the tests are found from wherever a worker runs.
+    command = [sys.executable, "-m", "flows.command_line", "serve", "--port", str(port), *options]
+    # The code beside these tests, whatever is installed; and recipes of the tests, from wherever a worker runs.
     told = plain_environment(prefect_home(home)) | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"} | environment
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=told, cwd=home, stdout=output, stderr=output, start_new_session=True)

@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.schedules import IntervalSchedule
-from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import Cancelling
 from typer.testing import CliRunner
 
@@ -138,19 +136,12 @@ def test_a_server_that_ends_is_started_again_and_no_run_notices(here: Served, tm
     server = here.server
     at = time.monotonic()
     server.send_signal(number)
-    wait_for(lambda: gone([server]) and _answers(here, run), here.log)
+    wait_for(lambda: gone([server]) and here.answers(run), here.log)
     seconds = time.monotonic() - at
     assert flow.is_running()
     assert here.ended(run) == "COMPLETED"
     assert [each.is_granted for each in promotions_of(model_folder(tmp_path, "digits"))] == [True]
     record(Row("server", number.name, "Completed", seconds, "the run waits for the server, which is back"))
-
-
-def _answers(here: Served, run: FlowRun) -> bool:
-    try:
-        return bool(here.state(run))
-    except (httpx.HTTPError, PrefectHTTPStatusError):
-        return False  # It is away, or starting.
 
 
 @pytest.mark.slow
