@@ -6,6 +6,7 @@ it, and it would outlive a command that was killed.
 
 from __future__ import annotations
 
+import base64
 import os
 import socket
 import subprocess
@@ -152,10 +153,12 @@ def is_healthy(api: str) -> bool:
 def _require_healthy(api: str) -> None:
     import httpx
 
+    is_welcome = True
     try:
         answer = httpx.get(f"{api.rstrip('/')}/health", timeout=HEALTH_SECONDS)
         # A server of another kind may answer anything with a page.
         problem = "" if answer.text.strip() == "true" else f"it answers {answer.status_code} {answer.reason_phrase}"
+        is_welcome = bool(problem) or _is_welcome(api)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         problem = str(error) or type(error).__name__
     if problem:
@@ -163,6 +166,24 @@ def _require_healthy(api: str) -> None:
             f"there is no Prefect server at {api} ({problem}). Start it with `prefect server start`, correct "
             "PREFECT_API_URL, or unset it: a server is then started for the length of the command"
         )
+    if not is_welcome:
+        raise NoOrchestrator(
+            f"the Prefect server at {api} wants a password: set PREFECT_API_AUTH_STRING=user:password to what "
+            "the server has as PREFECT_SERVER_API_AUTH_STRING"
+        )
+
+
+def _is_welcome(api: str) -> bool:
+    """Tell whether a healthy server takes the password that Prefect's client shows it, or wants none."""
+    import httpx
+    from prefect.settings import get_current_settings
+
+    settings = get_current_settings().api
+    told = settings.auth_string.get_secret_value() if settings.auth_string else ""
+    headers = {"Authorization": f"Basic {base64.b64encode(told.encode()).decode()}"} if told else {}
+    answer = httpx.get(f"{api.rstrip('/')}/version", headers=headers, timeout=HEALTH_SECONDS)
+    # With a key it is Prefect Cloud, which is not asked in this way.
+    return answer.status_code != httpx.codes.UNAUTHORIZED or settings.key is not None
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from flows.deploy_order import DeployOrder
 from flows.deploying import POOLS, deploy
@@ -23,6 +23,8 @@ from flows.supervision import Supervised, Supervisor
 POLL_SECONDS = 5
 """How often a worker asks for runs; Prefect's own 15 s make a person who started one wonder."""
 AUTH = "PREFECT_SERVER_API_AUTH_STRING"
+OWN_AUTH = "PREFECT_API_AUTH_STRING"
+"""What a client shows a server that has the other; it is handed on by the environment, which others cannot read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ def serve(place: ServerPlace, order: DeployOrder, *, say: Callable[[str], None])
         environment = _environment(place)
         supervisor.keep(Supervised("Prefect's server", _server_command(place), environment))
         _wait_until_healthy(place, supervisor)
-        with temporary_settings({PREFECT_API_URL: place.api}):
+        own = {PREFECT_API_URL: place.api, PREFECT_API_AUTH_STRING: environment.get(OWN_AUTH)}
+        with temporary_settings({setting: value for setting, value in own.items() if value}):
             deployed = deploy(order)
         for pool in POOLS:
             supervisor.keep(Supervised(f"the worker of pool {pool}", _worker_command(pool), environment))
@@ -110,7 +113,8 @@ def _environment(place: ServerPlace) -> dict[str, str]:
     found.setdefault("PREFECT_WORKER_QUERY_SECONDS", str(POLL_SECONDS))
     found.setdefault("PREFECT_SERVER_UI_API_URL", place.api)
     if AUTH in found:
-        found.setdefault("PREFECT_API_AUTH_STRING", found[AUTH])
+        # Another one in the environment is for another server.
+        found[OWN_AUTH] = found[AUTH]
     return found
 
 
