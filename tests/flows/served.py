@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,10 @@ class Served:
     client: SyncPrefectClient
     port: int
     log: Path
+
+    @property
+    def api(self) -> str:
+        return api_at(self.port)
 
     def child(self, *words: str) -> psutil.Process:
         """Return the child of `imagemill serve` whose command has these words."""
@@ -136,12 +140,13 @@ def _command(process: psutil.Process) -> list[str]:
 
 
 @contextmanager
-def served(home: Path, *options: str, port: int = 0, **environment: str) -> Iterator[Served]:
+def served(home: Path, *options: str, port: int = 0, environment: Mapping[str, str] | None = None) -> Iterator[Served]:
     """Start `imagemill serve`, on a free port unless one is given, and wait until its workers are there."""
     port, log = port or free_port(), home / "serve.log"
     command = [sys.executable, "-m", "flows.command_line", "serve", "--port", str(port), *options]
     # The code beside these tests, whatever is installed; and recipes of the tests, from wherever a worker runs.
-    told = plain_environment(prefect_home(home)) | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"} | environment
+    told = plain_environment(prefect_home(home)) | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    told |= environment or {}
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=told, cwd=home, stdout=output, stderr=output, start_new_session=True)
     try:

@@ -33,7 +33,7 @@ def guarded(home: Path) -> Iterator[Served]:
     """`imagemill serve` with a password; the client has it."""
     with (
         temporary_settings({PREFECT_API_AUTH_STRING: SECRET}),
-        served(home, PREFECT_SERVER_API_AUTH_STRING=SECRET) as here,
+        served(home, environment={"PREFECT_SERVER_API_AUTH_STRING": SECRET}) as here,
     ):
         yield here
 

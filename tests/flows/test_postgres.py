@@ -91,7 +91,7 @@ def _count(database: Postgres, what: str) -> int:
 def test_a_database_that_ends_and_comes_back_costs_no_run(database: Postgres, tmp_path: Path, number: signal.Signals):
     home, root = tmp_path / "home", tmp_path / "root"
     home.mkdir()
-    with served(home, **{URL: database.url}) as here:
+    with served(home, environment={URL: database.url}) as here:
         run = here.train(root, "seconds_per_step=1.5")
         training = wait_for(lambda: trainer(root), here.log)
         flow = flow_process(run)
