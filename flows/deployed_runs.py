@@ -37,15 +37,19 @@ class DeployedRun:
     flows: tuple[SubflowEnd, ...] = ()
 
 
-def has_worker(deployment: str) -> bool:
-    """Tell whether the configured server has the deployment `flow/name`, and a worker that would carry out its runs."""
+def pool_of(deployment: str) -> str | None:
+    """Return the work pool of the deployment `flow/name` on the configured server, None where there is none."""
     with get_client(sync_client=True) as client:
         try:
-            pool = client.read_deployment_by_name(deployment).work_pool_name
+            return client.read_deployment_by_name(deployment).work_pool_name
         except ObjectNotFound:
-            return False
-        workers = client.read_workers_for_work_pool(pool) if pool else []
-        return any(worker.status is WorkerStatus.ONLINE for worker in workers)
+            return None
+
+
+def is_worked(pool: str) -> bool:
+    """Tell whether a worker is there that would carry out the runs of a pool."""
+    with get_client(sync_client=True) as client:
+        return any(worker.status is WorkerStatus.ONLINE for worker in client.read_workers_for_work_pool(pool))
 
 
 def followed(deployment: str, parameters: dict[str, Any], *, say: Callable[[str], None]) -> DeployedRun:

@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
-from prefect.events.actions import ActionTypes, ChangeFlowRunState
+from prefect.events.actions import ActionTypes, ChangeFlowRunState, RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
 TAG = "imagemill"
@@ -19,7 +19,9 @@ SILENT_SECONDS = 5 * HEARTBEAT_SECONDS
 RETRAINING = "retraining"
 """Of the runs that an event started: no second event would start them again."""
 AGAIN_SECONDS = 3600
-"""A run that crashes whenever it is started is started once an hour, until somebody cancels it."""
+"""What crashes whenever it is started is started once an hour."""
+PAUSE_SECONDS = 30
+"""Until the next run: what the crashed one had started has ended by then, and written its checkpoint."""
 SILENT, AGAIN = "imagemill: runs that fell silent have crashed", "imagemill: retraining that crashed goes on"
 
 # Anything that a run says shows that it lives, its end as well.
@@ -47,21 +49,36 @@ def silent_runs_crash(silent: timedelta = timedelta(seconds=SILENT_SECONDS)) -> 
 
 
 def crashed_retraining_goes_on() -> AutomationCore:
-    """Return the automation that has a crashed retraining started again: from its checkpoint, since that was kept."""
+    """Return the automation that starts a crashed retraining again: it goes on from the checkpoint that was kept."""
     return AutomationCore(
         name=AGAIN,
-        description="A retraining whose process, worker or machine died goes on from its checkpoint, once an hour.",
+        description="A retraining whose process, worker or machine died is started again, at most once an hour.",
         trigger=EventTrigger(
             match={"prefect.resource.id": "prefect.flow-run.*"},
             match_related={"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{RETRAINING}"},
             expect={"prefect.flow-run.Crashed"},
-            for_each={"prefect.resource.id"},
+            for_each={"related:deployment:prefect.resource.id"},
             posture=Posture.Reactive,
             threshold=1,
             within=timedelta(seconds=AGAIN_SECONDS),
         ),
-        actions=[_to("AwaitingRetry", StateType.SCHEDULED, "It crashed, and goes on from what it kept.")],
+        # A new run: the old one may yet be reported as crashed a second time, by its worker.
+        actions=[
+            RunDeployment(
+                source="inferred",
+                deployment_id=None,
+                parameters={name: _of_the_crashed(name) for name in ("images", "job")},
+                job_variables=None,
+                schedule_after=timedelta(seconds=PAUSE_SECONDS),
+            )
+        ],
     )
+
+
+def _of_the_crashed(parameter: str) -> dict[str, Any]:
+    """Return the template for a parameter of the run that crashed."""
+    template = f"{{{{ flow_run.parameters.{parameter} | tojson }}}}"
+    return {"__prefect_kind": "json", "value": {"__prefect_kind": "jinja", "template": template}}
 
 
 def _to(name: str, state: StateType, message: str) -> ActionTypes:

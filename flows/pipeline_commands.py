@@ -110,15 +110,17 @@ def is_for_worker(on: str) -> bool:
     if on == "auto" and not get_current_settings().api.url:
         return False
     api = require_server()
-    from flows.deployed_runs import has_worker
+    from flows.deployed_runs import is_worked, pool_of
 
-    if has_worker(DEPLOYMENT):
+    pool = pool_of(DEPLOYMENT)
+    if pool and is_worked(pool):
         return True
+    lacking = f"no worker of its pool {pool} is at work" if pool else f"it has no deployment {DEPLOYMENT}"
     if on == "auto":
+        say(f"run here, and told to {api}: {lacking}", err=True)
         return False
     raise ValueError(
-        f"{api} has no worker for the deployment {DEPLOYMENT}: run `imagemill serve`, or `imagemill deploy` and "
-        "`prefect worker start --pool gpu`"
+        f"{api}: {lacking}. Run `imagemill serve`; or `imagemill deploy`, and `prefect worker start --pool gpu`"
     )
 
 

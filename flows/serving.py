@@ -9,12 +9,16 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from flows.deploy_order import DeployOrder
+from flows.deployed_runs import is_worked
 from flows.deploying import POOLS, deploy
 from flows.orchestrator import START_SECONDS, NoOrchestrator, is_healthy
 from flows.quiet_prefect import without_quiet
@@ -76,12 +80,13 @@ def serve(place: ServerPlace, order: DeployOrder, *, say: Callable[[str], None])
     try:
         environment = _environment(place)
         supervisor.keep(Supervised("Prefect's server", _server_command(place), environment))
-        _wait_until_healthy(place, supervisor)
-        own = {PREFECT_API_URL: place.api, PREFECT_API_AUTH_STRING: environment.get(OWN_AUTH)}
-        with temporary_settings({setting: value for setting, value in own.items() if value}):
+        _wait_until(lambda: is_healthy(place.api), supervisor, what=f"there was no answer at {place.api}")
+        with _client_settings(place, environment):
             deployed = deploy(order)
-        for pool in POOLS:
-            supervisor.keep(Supervised(f"the worker of pool {pool}", _worker_command(pool), environment))
+            for pool in POOLS:
+                supervisor.keep(Supervised(f"the worker of pool {pool}", _worker_command(pool), environment))
+                # One after the other: both write to the database when they begin, which SQLite takes ill.
+                _wait_until(partial(is_worked, pool), supervisor, what=f"the worker of pool {pool} does not report")
         say(f"{len(deployed)} deployments, workers for the pools {' and '.join(POOLS)}: {place.api[:-4]}")
         say(f"in another terminal: export PREFECT_API_URL={place.api}")
         supervisor.run()
@@ -118,12 +123,21 @@ def _environment(place: ServerPlace) -> dict[str, str]:
     return found
 
 
-def _wait_until_healthy(place: ServerPlace, supervisor: Supervisor) -> None:
+def _client_settings(place: ServerPlace, environment: dict[str, str]) -> AbstractContextManager[Any]:
+    """Have clients of this process speak to the server, with its password if it has one."""
+    if password := environment.get(OWN_AUTH):
+        return temporary_settings({PREFECT_API_URL: place.api, PREFECT_API_AUTH_STRING: password})
+    return temporary_settings({PREFECT_API_URL: place.api})
+
+
+def _wait_until(is_so: Callable[[], bool], supervisor: Supervisor, *, what: str) -> None:
+    """Watch over what was started until something is so."""
     give_up = time.monotonic() + START_SECONDS
-    while not is_healthy(place.api):
+    while not is_so():
         if time.monotonic() > give_up:
-            raise NoOrchestrator(f"Prefect's server did not answer at {place.api} within {START_SECONDS} s")
-        supervisor.run(0.2)
+            raise NoOrchestrator(f"Prefect did not start within {START_SECONDS} s: {what}")
+        if not supervisor.run(0.5):
+            return
 
 
 def _is_loopback(host: str) -> bool:

@@ -76,12 +76,13 @@ class Supervisor:
         """Have `run` return; safe to call from a signal handler."""
         self._is_stopping = True
 
-    def run(self, seconds: float | None = None) -> None:
-        """Watch over the processes until `ask_to_stop` was called, or for so long."""
+    def run(self, seconds: float | None = None) -> bool:
+        """Watch over the processes until `ask_to_stop` was called, or for so long; tell whether to go on."""
         end = None if seconds is None else time.monotonic() + seconds
         while not self._is_stopping and (end is None or time.monotonic() < end):
             self._look()
             time.sleep(POLL_SECONDS)
+        return not self._is_stopping
 
     def stop(self) -> None:
         """Stop the processes, the last that was started first, each with all that it has started."""

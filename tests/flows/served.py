@@ -56,16 +56,14 @@ class Served:
     def worker(self, pool: str) -> psutil.Process:
         return self.child("worker", pool)
 
-    def train(self, root: Path, *settings: str, tags: tuple[str, ...] = ()) -> FlowRun:
+    def train(self, root: Path, *settings: str) -> FlowRun:
         """Start a run of the deployment `train-model` that trains digits below a root."""
         job = {"recipe": RECIPE, "slow": str(root), "fast": str(root), "name": "digits", "device": "cpu"}
-        return self.start("train-model/train-model", {"job": job | {"settings": [*SETTINGS, *settings]}}, tags)
+        return self.start("train-model/train-model", {"job": job | {"settings": [*SETTINGS, *settings]}})
 
-    def start(self, deployment: str, parameters: dict[str, Any], tags: tuple[str, ...] = ()) -> FlowRun:
+    def start(self, deployment: str, parameters: dict[str, Any]) -> FlowRun:
         found = self.client.read_deployment_by_name(deployment)
-        return self.client.create_flow_run_from_deployment(
-            found.id, parameters=parameters, state=Scheduled(), tags=tags
-        )
+        return self.client.create_flow_run_from_deployment(found.id, parameters=parameters, state=Scheduled())
 
     def state(self, run: FlowRun) -> str:
         state = self.client.read_flow_run(run.id).state

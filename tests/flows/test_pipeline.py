@@ -15,6 +15,7 @@ from flows.pair_job import PairJob
 from flows.part_steps import SCALES
 from flows.pipeline_job import PipelineJob
 from flows.train_job import TrainJob
+from tests.flows.small_settings import TINY
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -130,17 +131,6 @@ def test_pairs_are_made_where_the_images_are():
     pairs = [step.job for step in steps if isinstance(step.job, PairJob)]
     assert {(each.runner, each.dask_scheduler) for each in pairs} == {("dask", "tcp://here:8786")}
     assert len(pairs) == 2
-
-
-TINY = {
-    "superres": 'test_rows=4\nwidth=4\nblocks=1\nnorm="none"\nbatch_size=4\n'
-    "phases=[{epochs=0.02, side=48, learning_rate=1e-3}]",
-    "backbone": 'network="small"\nwidth=4\nepochs=0.5\nbatch_size=32',
-    "devise": 'network="small"\nwidth=4\nrows_per_class=1\nphases=[{epochs=0.2, learning_rate=1e-3}]',
-    "gan-generator": "test_rows=4\nbatch_size=8\nnetwork.width=4\nphases=[{epochs=0.02, learning_rate=1e-3}]",
-    "gan-critic": "test_rows=4\nbatch_size=8\nnetwork={width=4, blocks=1}\nphases=[{epochs=0.02, learning_rate=1e-3}]",
-    "gan": "test_rows=4\nbatch_size=8\nphases=[{epochs=0.02, learning_rate=1e-4, momentum=0.0}]",
-}
 
 
 @pytest.mark.slow

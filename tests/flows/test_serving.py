@@ -18,7 +18,9 @@ from prefect.states import Cancelling
 from typer.testing import CliRunner
 
 from flows.command_line import app
-from flows.deployment_guards import RETRAINING, TAG
+from flows.image_job import ImageJob
+from flows.part_steps import SCALES
+from flows.prepare_images import prepare_images
 from storage.datasets import existing_dataset
 from storage.models import model_folder
 from storage.promotions import promotions_of
@@ -26,6 +28,7 @@ from storage.versions import version_numbers
 from tests.faults.crash_table import Row, record
 from tests.faults.tiny_source import add_pictures
 from tests.flows.served import Served, flow_process, served, trainer, trainers, wait_for
+from tests.flows.small_settings import TINY
 
 STOP, KILL = signal.SIGTERM, signal.SIGKILL
 
@@ -166,16 +169,42 @@ def test_when_all_of_it_ends_its_training_ends_too_and_the_next_start_goes_on(tm
 
 
 @pytest.mark.slow
-def test_a_retraining_that_crashed_goes_on_by_itself(here: Served, tmp_path: Path):
-    run = here.train(tmp_path, tags=(TAG, RETRAINING))
-    wait_for(lambda: trainer(tmp_path), here.log)
-    flow = flow_process(run)
+def test_a_retraining_that_crashed_is_started_again_and_goes_on(here: Served, tmp_path: Path):
+    root, settings = tmp_path / "root", tmp_path / "settings"
+    settings.mkdir()
+    recipe = TINY["superres"].replace("epochs=0.02", "epochs=40")
+    (settings / "superres.toml").write_text(f'recipe = "superres"\n{recipe}\n[loop]\ncpu_threads = 1\n')
+    sizes = SCALES["small"].sides(("superres",))
+    images = ImageJob(
+        source=add_pictures(tmp_path / "photos", 120), dataset="photos", slow=root, fast=root, sizes=sizes, workers=2
+    )
+    job = {"part": "superres", "scale": "small", "configurations": str(settings), "device": "cpu"}
+    prepare_images(images)
+    told = {"dataset": "photos", "version": 1, "slow": str(root), "fast": str(root)}
+    first = here.start("retrain/retrain-superres", {"images": told, "job": job})
+    wait_for(lambda: trainer(root), here.log)
+    flow = flow_process(first)
     assert flow is not None
     flow.kill()
-    wait_for(lambda: here.state(run) == "COMPLETED", here.log)
-    assert here.client.read_flow_run(run.id).run_count == 2
-    (log,) = tmp_path.rglob("runs/*/log.txt")
+    assert here.ended(first) == "CRASHED"
+    second = wait_for(lambda: _following(here, first), here.log)
+    assert second.parameters == first.parameters
+    assert here.ended(second) == "COMPLETED", here.message(second)
+    (log,) = root.rglob("runs/*/log.txt")
     assert "going on after step" in log.read_text()
+
+
+def _following(here: Served, first: FlowRun) -> FlowRun | None:
+    """Return the run of the same deployment that came after another and is to be carried out."""
+    found = here.client.read_flow_runs(limit=200)
+    return next(
+        (
+            run
+            for run in found
+            if run.deployment_id == first.deployment_id and run.parameters == first.parameters and run.id != first.id
+        ),
+        None,
+    )
 
 
 @pytest.mark.slow
