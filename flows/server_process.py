@@ -6,10 +6,13 @@ import sys
 
 import uvicorn
 
+from flows.sqlite_transactions import begin_as_writers
+
 
 def main() -> None:
     """Serve Prefect's API and, where the settings have them, its pages, until SIGTERM."""
     host, port = sys.argv[1], int(sys.argv[2])
+    begin_as_writers()
     uvicorn.run(
         "prefect.server.api.server:create_app",
         factory=True,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,35 +14,23 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import VariableCreate
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_RETRY_EXTRA_CODES, temporary_settings
 
-from storage.datasets import existing_dataset
 from storage.models import model_folder
 from storage.promotions import promotions_of
-from storage.versions import version_numbers
 from tests.faults.crash_table import Row, record
-from tests.faults.hostile_servers import own_server, plain_environment
-from tests.faults.tiny_source import add_pictures
+from tests.faults.hostile_servers import own_server
+from tests.flows.four_at_once import prepare_four
 from tests.flows.postgres_server import Postgres, postgres
-from tests.flows.served import REPOSITORY, flow_process, served, trainer, trainers, wait_for
+from tests.flows.served import flow_process, served, trainer, trainers, wait_for
 
 AWAY_SECONDS = 10
 SMOOTH_SECONDS = 3
 URL = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
-LOUD = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING", "PREFECT_INTERNAL_LOGGING_LEVEL": "WARNING"}
-"""What a command keeps to itself where nobody told it otherwise."""
 
 
 @pytest.fixture
 def database() -> Iterator[Postgres]:
     with postgres() as server:
         yield server
-
-
-def prepare(source: Path, root: Path, **environment: str) -> subprocess.Popen[str]:
-    """Start `imagemill prepare` of a source as a user does."""
-    words = ["prepare", str(source), "--dataset", source.name, "--slow", str(root), "--fast", str(root)]
-    command = [sys.executable, "-m", "flows.command_line", *words, "--size", "32", "--workers", "1"]
-    told = plain_environment(root.parent / "home") | {"PYTHONPATH": str(REPOSITORY)} | environment
-    return subprocess.Popen(command, env=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def test_what_a_server_was_told_outlives_a_database_that_is_killed(database: Postgres, tmp_path: Path):
@@ -65,16 +52,11 @@ def test_what_a_server_was_told_outlives_a_database_that_is_killed(database: Pos
 
 @pytest.mark.slow
 def test_four_flows_at_once_complete_and_no_database_is_locked(database: Postgres, tmp_path: Path):
-    names = [f"photos{number}" for number in range(4)]
-    sources = [add_pictures(tmp_path / name, 12) for name in names]
     with own_server(tmp_path / "home", **{URL: database.url}) as server:
-        runs = [prepare(source, tmp_path / "root", PREFECT_API_URL=server.api, **LOUD) for source in sources]
-        told = [run.communicate(timeout=600)[0] for run in runs]
+        told = prepare_four(tmp_path, server.api)
         served_by = server.log
-    assert [run.returncode for run in runs] == [0] * 4, told
-    assert [version_numbers(existing_dataset(tmp_path / "root", name)) for name in names] == [[1]] * 4
     assert not server.database.exists(), "it kept a database of its own beside PostgreSQL"
-    assert "database is locked" not in served_by + "".join(told)
+    assert "database is locked" not in served_by + told
     # They were recorded in PostgreSQL.
     assert _count(database, "flow_run WHERE state_type = 'COMPLETED'") == 4
 

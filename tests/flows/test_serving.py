@@ -27,6 +27,7 @@ from storage.promotions import promotions_of
 from storage.versions import version_numbers
 from tests.faults.crash_table import Row, record
 from tests.faults.tiny_source import add_pictures
+from tests.flows.four_at_once import prepare_four
 from tests.flows.served import Served, flow_process, served, trainer, trainers, wait_for
 from tests.flows.small_settings import TINY
 
@@ -262,6 +263,14 @@ def _both(here: Served) -> dict[str, int] | None:
     if ended.count("COMPLETED") < 2 or ended.count("CANCELLED") < 2:
         return None
     return {"most": max(1, running)}
+
+
+@pytest.mark.slow
+def test_four_flows_at_once_on_sqlite_complete_and_nothing_is_told_that_the_database_is_locked(
+    here: Served, tmp_path: Path
+):
+    told = prepare_four(tmp_path, here.api)
+    assert "database is locked" not in told + here.log.read_text()
 
 
 def test_nobody_beyond_this_machine_without_a_password(monkeypatch: pytest.MonkeyPatch):
