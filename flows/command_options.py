@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from flows.lines import say
+from flows.own_loggers import OUR_PACKAGES
 
 Slow = Annotated[Path | None, typer.Option("--slow", help="Root on the large disk [IMAGEMILL_SLOW, imagemill.toml]")]
 Fast = Annotated[Path | None, typer.Option("--fast", help="Root on the quick disk [IMAGEMILL_FAST, imagemill.toml]")]
@@ -33,7 +34,6 @@ DaskScheduler = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines")]
 
-OUR_PACKAGES = ("flows", "storage", "tasks")
 NOBODY_READS = 128 + signal.SIGPIPE
 """What a shell gives for a command that wrote to `head` when that had enough."""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.exit_codes import exit_code_of
+from flows.own_loggers import OUR_PACKAGES
 from storage.durable import write_durably
 from storage.errors import DatasetError
 from storage.layout import DatasetFolder
@@ -22,8 +23,6 @@ logger = logging.getLogger(__name__)
 
 KEPT_RUNS = 100
 """So many runs leave their logs; older ones are deleted."""
-
-LOGGED = ("flows", "storage", "tasks")
 
 
 @contextmanager
@@ -37,8 +36,8 @@ def run_log(folder: DatasetFolder, command: str) -> Iterator[Path]:
     log = folder.logs / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}.log"
     handler = logging.FileHandler(log, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
-    levels = {name: logging.getLogger(name).level for name in LOGGED}
-    for name in LOGGED:
+    levels = {name: logging.getLogger(name).level for name in OUR_PACKAGES}
+    for name in OUR_PACKAGES:
         logging.getLogger(name).addHandler(handler)
         logging.getLogger(name).setLevel(logging.INFO)
     try:

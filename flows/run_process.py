@@ -6,10 +6,12 @@ next worker would start a second one beside it.
 
 from __future__ import annotations
 
+import logging
 import os
 import runpy
 import signal
 
+from flows.own_loggers import OUR_PACKAGES
 from tasks.ops.parent_death import end_with_parent
 
 
@@ -17,6 +19,8 @@ def main() -> None:
     """Carry out the run that the environment names."""
     # SIGTERM is what the engine expects: it stops what the run has started, and tells the server.
     end_with_parent(os.getppid(), signal.SIGTERM)
+    for name in OUR_PACKAGES:
+        logging.getLogger(name).setLevel(logging.INFO)
     runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
 
 

@@ -1,0 +1,3 @@
+"""Whose loggers say what a run does."""
+
+OUR_PACKAGES = ("flows", "storage", "tasks")
