@@ -61,12 +61,18 @@ def plain_environment(home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def own_server(home: Path, **environment: str) -> Iterator[OwnServer]:
-    """Start `prefect server start` on a free port, with variables besides its own, and wait until it is healthy."""
+def own_server(home: Path, *, is_ours: bool = False, **environment: str) -> Iterator[OwnServer]:
+    """Start a server on a free port, with variables besides its own, and wait until it is healthy.
+
+    It is `prefect server start`, or the one that `imagemill serve` starts.
+    """
     port = free_port()
-    prefect_home(home)
-    command = [str(Path(sys.executable).with_name("prefect")), "server", "start", "--no-ui", "--port", str(port)]
     home.mkdir(parents=True, exist_ok=True)
+    if "PREFECT_SERVER_DATABASE_CONNECTION_URL" not in environment:
+        prefect_home(home)
+    command = [str(Path(sys.executable).with_name("prefect")), "server", "start", "--no-ui", "--port", str(port)]
+    if is_ours:
+        command = [sys.executable, "-m", "flows.server_process", "127.0.0.1", str(port)]
     with (home / "server.log").open("wb") as log:
         process = subprocess.Popen(
             command, env=plain_environment(home) | environment, stdout=log, stderr=log, start_new_session=True

@@ -39,7 +39,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncPrefectClient]:
     """A client of a server that runs all that a lasting one does, and so acts on events."""
     with (
-        own_server(tmp_path_factory.mktemp("home")) as server,
+        own_server(tmp_path_factory.mktemp("home"), is_ours=True) as server,
         temporary_settings({PREFECT_API_URL: server.api}),
         get_client(sync_client=True) as client,
     ):
@@ -173,8 +173,8 @@ def test_what_was_published_unheard_is_announced_by_the_next_run(
     client: SyncPrefectClient, deployed: DeployOrder, root: Path
 ):
     job = job_of(root, "photos")
-    folder = existing_dataset(root / "slow", "photos")
-    before, number = len(runs_of(client)), prepare_images(job).version.number
+    number = prepare_images(job).version.number
+    folder, before = existing_dataset(root / "slow", "photos"), len(wait_for_runs(client, 3))
     folder.announcement(number).unlink()
     assert prepare_images(job).status == "unchanged"
     assert is_announced(folder, number)
