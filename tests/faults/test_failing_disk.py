@@ -161,7 +161,7 @@ def assert_pool_outlives(scenario: Scenario, server: ForkServer, at: int) -> Non
     ("array_format", "step"),
     [
         ("hdf5", 170),
-        ("bcolz", 300),
+        pytest.param("bcolz", 300, marks=pytest.mark.slow),
         pytest.param("hdf5", 17, marks=pytest.mark.slow),
         pytest.param("bcolz", 29, marks=pytest.mark.slow),
     ],
@@ -239,7 +239,7 @@ def bytes_needed(scenario: Scenario, server: ForkServer, disk: Path) -> int:
     ("array_format", "levels"),
     [
         ("hdf5", 2),
-        ("bcolz", 2),
+        pytest.param("bcolz", 2, marks=pytest.mark.slow),
         pytest.param("hdf5", 25, marks=pytest.mark.slow),
         pytest.param("bcolz", 25, marks=pytest.mark.slow),
     ],

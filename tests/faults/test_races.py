@@ -156,7 +156,7 @@ COMMAND = [sys.executable, "-m", "flows.command_line", "prepare", "--dataset", "
 
 
 @pytest.mark.parametrize("count", [10, pytest.param(200, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("locks", [True, False], ids=["locks", "useless-locks"])
+@pytest.mark.parametrize("locks", [pytest.param(True, marks=pytest.mark.slow), False], ids=["locks", "useless-locks"])
 def test_runs_at_the_same_time_end_in_one_history_of_whole_versions(
     locks: bool, count: int, sources: dict[int, Path], memory_path: Path
 ):

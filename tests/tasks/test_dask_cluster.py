@@ -318,6 +318,7 @@ def a_run_of(nodes: Nodes, source: Path, root: Path, *, patience: float) -> Gene
         yield from cluster.build(jobs, work=build_shard)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_interrupted_ends_what_it_began_on_the_nodes(nodes: Nodes, source: Path, tmp_path: Path):
     nodes.have(2)
     with closing(a_run_of(nodes, source, tmp_path, patience=60.0)) as receipts:
