@@ -25,7 +25,7 @@ from storage.datasets import existing_dataset
 from tests.faults.hostile_servers import own_server
 from tests.faults.tiny_source import add_pictures
 
-SETTLED_SECONDS = 12
+SETTLED_SECONDS = 8
 """The server acts on an event within 5 s: what has not come after this does not come."""
 GIVE_UP_SECONDS = 120
 

@@ -88,6 +88,7 @@ def test_a_cluster_builds_the_version_that_processes_build(nodes: Nodes, source:
     assert list(tmp_path.glob("demo/tmp/*")) == []
 
 
+@pytest.mark.slow
 def test_a_cluster_on_this_machine_alone_builds_the_same_and_listens_on_loopback_only(
     source: Path, by_processes, tmp_path: Path
 ):

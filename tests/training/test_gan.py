@@ -105,7 +105,7 @@ def test_ping_pong_begins_with_both_models_and_says_so(root: Path, uninterrupted
 # ---- Interrupted
 
 
-@pytest.mark.parametrize("step", [7, 8, 9])
+@pytest.mark.parametrize("step", [7, *(pytest.param(step, marks=pytest.mark.slow) for step in (8, 9))])
 def test_a_ping_pong_that_is_killed_goes_on_with_the_right_networks_turn_to_the_bit(
     root: Path, tmp_path: Path, warm_process: WarmProcess, uninterrupted: Path, step: int
 ):
