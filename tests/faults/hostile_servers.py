@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 import psutil
@@ -61,7 +62,9 @@ def plain_environment(home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def own_server(home: Path, *, is_ours: bool = False, **environment: str) -> Iterator[OwnServer]:
+def own_server(
+    home: Path, environment: Mapping[str, str] = MappingProxyType({}), *, is_ours: bool = False
+) -> Iterator[OwnServer]:
     """Start a server on a free port, with variables besides its own, and wait until it is healthy.
 
     It is `prefect server start`, or the one that `imagemill serve` starts.
@@ -75,7 +78,7 @@ def own_server(home: Path, *, is_ours: bool = False, **environment: str) -> Iter
         command = [sys.executable, "-m", "flows.server_process", "127.0.0.1", str(port)]
     with (home / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            command, env=plain_environment(home) | environment, stdout=log, stderr=log, start_new_session=True
+            command, env=plain_environment(home) | dict(environment), stdout=log, stderr=log, start_new_session=True
         )
     server = OwnServer(process, home, port)
     try:

@@ -35,7 +35,7 @@ def database() -> Iterator[Postgres]:
 
 def test_what_a_server_was_told_outlives_a_database_that_is_killed(database: Postgres, tmp_path: Path):
     with (
-        own_server(tmp_path / "home", **{URL: database.url}) as server,
+        own_server(tmp_path / "home", {URL: database.url}) as server,
         temporary_settings({PREFECT_API_URL: server.api, PREFECT_CLIENT_RETRY_EXTRA_CODES: "500"}),
         get_client(sync_client=True) as client,
     ):
@@ -52,7 +52,7 @@ def test_what_a_server_was_told_outlives_a_database_that_is_killed(database: Pos
 
 @pytest.mark.slow
 def test_four_flows_at_once_complete_and_no_database_is_locked(database: Postgres, tmp_path: Path):
-    with own_server(tmp_path / "home", **{URL: database.url}) as server:
+    with own_server(tmp_path / "home", {URL: database.url}) as server:
         told = prepare_four(tmp_path, server.api)
         served_by = server.log
     assert not server.database.exists(), "it kept a database of its own beside PostgreSQL"
