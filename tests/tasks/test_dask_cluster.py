@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import socket
-import struct
 import threading
-import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
-from PIL import Image
 
 from storage.datasets import create_dataset
 from storage.errors import DiskFull
@@ -43,6 +39,7 @@ from tests.tasks.dask_nodes import (
     wait_for,
 )
 from tests.tasks.ops.conftest import picture
+from tests.tasks.ops.worker_killing import killing
 
 SHARDS = 48
 IMAGES = 8 * SHARDS
@@ -175,53 +172,21 @@ def cluster_of(nodes: Nodes, premises: Premises, *, patience: float = 60.0) -> I
         yield DaskCluster(client, premises, images=8, patience=patience)
 
 
-@contextmanager
-def killing_at(job: ShardJob, position: int, *, times: int) -> Iterator[list[int]]:
-    """Kill builders of the shard on whatever node, each while its journal tells `position`; give their numbers."""
-    killed: list[int] = []
-    stop = threading.Event()
-
-    def watch() -> None:
-        while len(killed) < times and not stop.is_set():
-            for path in job.scratch.glob(f"*/{job.key}.decoding"):
-                content = path.read_bytes()
-                found = struct.unpack("<qq", content) if len(content) == 16 else (-1, 0)
-                if found[0] == position and found[1] not in killed:
-                    psutil.Process(found[1]).kill()
-                    killed.append(found[1])
-            time.sleep(0.002)
-
-    killer = threading.Thread(target=watch)
-    killer.start()
-    try:
-        yield killed
-    finally:
-        stop.set()
-        killer.join()
-
-
 def test_an_image_that_kills_its_builder_twice_on_a_node_is_refused_and_the_others_are_stored(
-    nodes: Nodes, job: ShardJob, slow_picture: bytes, tmp_path: Path
+    nodes: Nodes, job: ShardJob, slow_image: bytes, tmp_path: Path
 ):
     nodes.have(1)
     source = tmp_path / "hostile"
     names = [f"cat/{number}.png" for number in range(4)]
     for number, name in enumerate(names):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
-        (source / name).write_bytes(slow_picture if number == 2 else encoded(picture(number), "PNG"))
+        (source / name).write_bytes(slow_image if number == 2 else encoded(picture(number), "PNG"))
     job = job_of(source, names, folder=job.folder, scratch=job.scratch)
-    with killing_at(job, 2, times=2) as killed, cluster_of(nodes, premises_of(job)) as cluster:
+    with killing(job, 2, times=2) as killed, cluster_of(nodes, premises_of(job)) as cluster:
         (receipt,) = cluster.build([job], work=build_shard)
     assert len(killed) == 2
     assert [(refused.position, refused.reason.value) for refused in receipt.refused] == [(2, "crashed")]
     assert receipt.rows == 3
-
-
-@pytest.fixture(scope="module")
-def slow_picture() -> bytes:
-    """A WebP of noise, which takes half a second to decode."""
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    return encoded(Image.fromarray(np.tile(noise, (40, 40, 1))), "WEBP", quality=100, method=0)
 
 
 def test_an_error_on_a_node_arrives_as_itself_and_tells_where_it_was(nodes: Nodes, job: ShardJob):

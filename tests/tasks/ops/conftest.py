@@ -1,4 +1,4 @@
-"""Jobs for shards of small images, made without the code that lists and plans; and one image that is slow to decode."""
+"""Jobs for shards of small images, made without the code that lists and plans."""
 
 from __future__ import annotations
 
@@ -49,13 +49,6 @@ def picture(number: int) -> Image.Image:
 def pngs() -> Callable[[int], dict[str, bytes]]:
     """Give `count` files of a class `cat`, whose pixels are those of `picture(number)`."""
     return lambda count: {f"cat/{number}.png": encoded(picture(number), "PNG") for number in range(count)}
-
-
-@pytest.fixture(scope="session")
-def slow_image() -> bytes:
-    """A WebP of 6.5 megapixels of noise, which takes half a second to decode."""
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    return encoded(Image.fromarray(np.tile(noise, (40, 40, 1))), "WEBP", quality=100, method=0)
 
 
 @pytest.fixture

@@ -5,14 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import signal
-import struct
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,52 +22,10 @@ from storage.errors import ShardCrashed
 from storage.layout import DatasetFolder
 from tasks.ops.shard_building import ShardJob, build_shard
 from tasks.ops.shard_pool import build_shards
+from tests.tasks.ops.worker_killing import killing, noted
 
 REPOSITORY = Path(__file__).parents[3]
 IDLE = -1
-
-
-def noted(job: ShardJob) -> tuple[int, int] | None:
-    """Return the position and the process in a journal, read without our code; None before it is whole."""
-    path = job.scratch / f"{job.key}.decoding"
-    content = path.read_bytes() if path.exists() else b""
-    return struct.unpack("<qq", content) if len(content) == 16 else None
-
-
-@contextmanager
-def killing(job: ShardJob, position: int, *, times: int) -> Iterator[list[int]]:
-    """Kill `times` workers of a shard, each while its journal tells `position`; give their process ids."""
-    killed: list[int] = []
-    stop = threading.Event()
-
-    def watch() -> None:
-        while len(killed) < times and not stop.is_set():
-            note = noted(job)
-            if note is not None and note[0] == position and note[1] not in killed:
-                _kill_if_still(job, note, killed)
-            time.sleep(0.002)
-
-    killer = threading.Thread(target=watch)
-    killer.start()
-    try:
-        yield killed
-    finally:
-        stop.set()
-        killer.join()
-
-
-def _kill_if_still(job: ShardJob, note: tuple[int, int], killed: list[int]) -> None:
-    try:
-        # Held still while we look again: otherwise it might be elsewhere by the time the signal comes.
-        os.kill(note[1], signal.SIGSTOP)
-        time.sleep(0.005)
-        if noted(job) == note:
-            os.kill(note[1], signal.SIGKILL)
-            killed.append(note[1])
-        else:
-            os.kill(note[1], signal.SIGCONT)
-    except ProcessLookupError:
-        pass
 
 
 def on_disk(job: ShardJob) -> dict[str, Any]:
