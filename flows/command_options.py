@@ -25,6 +25,16 @@ FastBudget = Annotated[
     str | None,
     typer.Option(help="What copies may take there, e.g. 200GB [IMAGEMILL_FAST_BUDGET, imagemill.toml]"),
 ]
+ImageTree = Annotated[Path | None, typer.Option("--source", help="Folder with a folder of images for each class")]
+DatasetName = Annotated[
+    str | None, typer.Option("--dataset", help="Name of the dataset; that of the folder by default")
+]
+Configurations = Annotated[
+    Path | None, typer.Option(help="Folder with settings of recipes, RECIPE.toml each; else those of the scale")
+]
+Vectors = Annotated[
+    Path | None, typer.Option(help="Word vectors in word2vec's format; else they are learnt from WordNet")
+]
 Runner = Annotated[str, typer.Option("--runner", help="processes of this machine, or dask: the machines of a cluster")]
 DaskScheduler = Annotated[
     str | None,

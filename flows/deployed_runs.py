@@ -30,11 +30,11 @@ class SubflowEnd:
 
 @dataclass(frozen=True, slots=True)
 class DeployedRun:
-    """A run that was handed over: its name, its address on Prefect's pages, and its flows so far."""
+    """A run that was handed over: its name, its address on Prefect's pages, and the flows that it called."""
 
     name: str
     page: str
-    flows: tuple[SubflowEnd, ...] = ()
+    flows: tuple[SubflowEnd, ...]
 
 
 def pool_of(deployment: str) -> str | None:

@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import VariableCreate, VariableUpdate, WorkPoolCreate, WorkPoolUpdate
-from prefect.client.schemas.objects import WorkPool
 from prefect.exceptions import ObjectNotFound
+from prefect.settings import get_current_settings
 
 from flows.deploy_order import DeployOrder
 from flows.deployment_guards import crashed_retraining_goes_on, set_automation, silent_runs_crash
@@ -53,32 +53,29 @@ def deploy(order: DeployOrder) -> list[Deployed]:
         return _deployed(client)
 
 
-def _set_pool(
-    client: SyncPrefectClient, name: str, description: str, limit: int | None, *, first_limit: int
-) -> WorkPool:
+def _set_pool(client: SyncPrefectClient, name: str, description: str, limit: int | None, *, first_limit: int) -> None:
     try:
         found = client.read_work_pool(name)
     except ObjectNotFound:
         wanted = WorkPoolCreate(
             name=name, type="process", description=description, concurrency_limit=limit or first_limit
         )
-        return client.create_work_pool(wanted)
+        client.create_work_pool(wanted)
+        return
     if found.type != "process":
         raise DeployFailed(f"the work pool {name} is there, of type {found.type}; Imagemill's is of type process")
     if limit is not None and limit != found.concurrency_limit:
         client.update_work_pool(name, WorkPoolUpdate(concurrency_limit=limit))
-    return found
 
 
 def _set_variables(client: SyncPrefectClient, order: DeployOrder) -> None:
     """Set what was told, and what prefect.yaml reads and nobody told yet."""
     known = {variable.name: variable.value for variable in client.read_variables(limit=200)}
-    told = order.variables
-    defaults: dict[str, Any] = {name: {} for name in variables_read() if name not in known}
+    defaults: dict[str, Any] = {name: {} for name in variables_read()}
     defaults |= {"imagemill_schedules": False, "imagemill_dataset": "*"}
     defaults |= {f"imagemill_retrain_{part}": {"part": part} for part in PARTS}
-    wanted = {name: value for name, value in defaults.items() if name not in known} | told
-    if (wanted | known | told)["imagemill_schedules"] and not (wanted | known | told)["imagemill_prepare_images"]:
+    wanted = defaults | known | order.variables
+    if wanted["imagemill_schedules"] and not wanted["imagemill_prepare_images"]:
         raise ValueError("schedules of what? Give --source FOLDER and --slow DIR as well: nobody has told yet")
     for name, value in wanted.items():
         if name not in known:
@@ -87,10 +84,14 @@ def _set_variables(client: SyncPrefectClient, order: DeployOrder) -> None:
             client.update_variable(VariableUpdate(name=name, value=value, tags=["imagemill"]))
 
 
+def deployment_names() -> list[str]:
+    """Return the names of the deployments in prefect.yaml."""
+    return [each["name"] for each in yaml.safe_load(PREFECT_FILE.read_text(encoding="utf-8"))["deployments"]]
+
+
 def variables_read() -> list[str]:
     """Return the names of the variables that hold the jobs of deployments."""
-    deployments = yaml.safe_load(PREFECT_FILE.read_text(encoding="utf-8"))["deployments"]
-    return [f"imagemill_{deployment['name'].replace('-', '_')}" for deployment in deployments]
+    return [f"imagemill_{name.replace('-', '_')}" for name in deployment_names()]
 
 
 def _deploy_file() -> None:
@@ -105,15 +106,12 @@ def _deploy_file() -> None:
 
 
 def _environment() -> dict[str, str]:
-    from prefect.settings import get_current_settings
-
     own = get_current_settings().to_environment_variables(exclude_unset=True, include_secrets=True)
     # As wide as its longest line: what it says may have to be told in one.
     return {**os.environ, **own, "COLUMNS": "1000"}
 
 
 def _deployed(client: SyncPrefectClient) -> list[Deployed]:
-    wanted = [name.removeprefix("imagemill_").replace("_", "-") for name in variables_read()]
     found = {deployment.name: deployment for deployment in client.read_deployments(limit=200)}
     return [
         Deployed(
@@ -123,6 +121,6 @@ def _deployed(client: SyncPrefectClient) -> list[Deployed]:
             is_scheduled=any(each.active for each in found[name].schedules),
             has_job=bool(found[name].parameters.get("job")),
         )
-        for name in wanted
+        for name in deployment_names()
         if name in found
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
-from prefect.events.actions import ActionTypes, ChangeFlowRunState, RunDeployment
+from prefect.events.actions import ChangeFlowRunState, RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
 TAG = "imagemill"
@@ -24,27 +24,32 @@ PAUSE_SECONDS = 30
 """Until the next run: what the crashed one had started has ended by then, and written its checkpoint."""
 SILENT, AGAIN = "imagemill: runs that fell silent have crashed", "imagemill: retraining that crashed goes on"
 
-# Anything that a run says shows that it lives, its end as well.
-_SAYS = {"prefect.flow-run.*"}
 
-
-def silent_runs_crash(silent: timedelta = timedelta(seconds=SILENT_SECONDS)) -> AutomationCore:
+def silent_runs_crash() -> AutomationCore:
     """Return the automation that gives a run which began and then said nothing for so long the state Crashed."""
     return AutomationCore(
         name=SILENT,
-        description=f"A run of Imagemill says that it lives every {HEARTBEAT_SECONDS} s. After {silent.seconds} s of "
+        description=f"A run of Imagemill says that it lives every {HEARTBEAT_SECONDS} s. After {SILENT_SECONDS} s of "
         "silence its process is gone, and its slot is given to the next.",
         trigger=EventTrigger(
             match={"prefect.resource.id": "prefect.flow-run.*"},
             match_related={"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"},
             after={"prefect.flow-run.Pending", "prefect.flow-run.Running", "prefect.flow-run.heartbeat"},
-            expect=_SAYS,
+            # Anything that a run says shows that it lives, its end as well.
+            expect={"prefect.flow-run.*"},
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
-            within=silent,
+            within=timedelta(seconds=SILENT_SECONDS),
         ),
-        actions=[_to("Crashed", StateType.CRASHED, f"It said nothing for {silent.seconds} s: its process is gone.")],
+        actions=[
+            ChangeFlowRunState(
+                name="Crashed",
+                state=StateType.CRASHED,
+                message=f"It said nothing for {SILENT_SECONDS} s: its process is gone.",
+                force=False,
+            )
+        ],
     )
 
 
@@ -79,10 +84,6 @@ def _of_the_crashed(parameter: str) -> dict[str, Any]:
     """Return the template for a parameter of the run that crashed."""
     template = f"{{{{ flow_run.parameters.{parameter} | tojson }}}}"
     return {"__prefect_kind": "json", "value": {"__prefect_kind": "jinja", "template": template}}
-
-
-def _to(name: str, state: StateType, message: str) -> ActionTypes:
-    return ChangeFlowRunState(name=name, state=state, message=message, force=False)
 
 
 def set_automation(client: SyncPrefectClient, automation: AutomationCore) -> None:

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.command_options import (
+    Configurations,
     DaskScheduler,
+    DatasetName,
     Fast,
     FastBudget,
+    ImageTree,
     Json,
     Runner,
     Slow,
+    Vectors,
     command_group,
     reported_errors,
 )
@@ -44,20 +48,16 @@ def add_pipeline_commands(app: typer.Typer) -> None:
     "where PREFECT_API_URL names a server with workers, `imagemill run pipeline` alone takes what was deployed there",
 )
 def pipeline(
-    source: Annotated[Path | None, typer.Option(help="Folder with a folder of images for each class")] = None,
+    source: ImageTree = None,
     demo: Annotated[Path | None, typer.Option(help="Instead: draw the demonstration set below this folder")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Name of the dataset; that of the folder by default")] = None,
+    dataset: DatasetName = None,
     slow: Slow = None,
     fast: Fast = None,
     fast_budget: FastBudget = None,
     part: Annotated[list[str] | None, typer.Option(help="superres, devise or gan; all by default, repeat it")] = None,
     scale: Annotated[str, typer.Option(help="full for a GPU, small for a machine without one")] = "full",
-    configurations: Annotated[
-        Path | None, typer.Option(help="Folder with settings of recipes, RECIPE.toml each; else those of the scale")
-    ] = None,
-    vectors: Annotated[
-        Path | None, typer.Option(help="Word vectors in word2vec's format; else they are learnt from WordNet")
-    ] = None,
+    configurations: Configurations = None,
+    vectors: Vectors = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch WordNet if this machine has none")] = False,
     split_by: Annotated[str, typer.Option(help="Hold out by source (image) or by class")] = "source",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.command_options import Fast, FastBudget, Json, Slow, reported_errors
+from flows.command_options import (
+    Configurations,
+    DatasetName,
+    Fast,
+    FastBudget,
+    ImageTree,
+    Json,
+    Slow,
+    Vectors,
+    reported_errors,
+)
 from flows.lines import as_text, say
 
 if TYPE_CHECKING:
@@ -15,15 +25,7 @@ if TYPE_CHECKING:
     from flows.deploy_order import DeployOrder
     from flows.deploying import Deployed
 
-Source = Annotated[Path | None, typer.Option(help="Folder with a folder of images for each class")]
-Dataset = Annotated[str | None, typer.Option(help="Name of the dataset; that of the folder by default")]
 ScaleOption = Annotated[str | None, typer.Option(help="full for a GPU, small for a machine without one")]
-Configurations = Annotated[
-    Path | None, typer.Option(help="Folder with settings of recipes, RECIPE.toml each; else those of the scale")
-]
-Vectors = Annotated[
-    Path | None, typer.Option(help="Word vectors in word2vec's format; else they are learnt from WordNet")
-]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N")]
 Schedules = Annotated[
     bool | None,
@@ -45,8 +47,8 @@ def add_serving_commands(app: typer.Typer) -> None:
 
 
 def deploy(
-    source: Source = None,
-    dataset: Dataset = None,
+    source: ImageTree = None,
+    dataset: DatasetName = None,
     slow: Slow = None,
     fast: Fast = None,
     fast_budget: FastBudget = None,
@@ -65,15 +67,15 @@ def deploy(
 
         api = require_server()
         choices = {"scale": scale, "configurations": configurations, "vectors": vectors, "device": device}
-        order = chosen_order(source, dataset, slow, fast, fast_budget, **choices, gpus=gpus)
+        order = chosen_order(source, dataset, slow, fast, fast_budget, **choices, schedules=schedules, gpus=gpus)
         with server_errors_named(api):
-            done = deploy_to_server(order.model_copy(update={"schedules": schedules}))
+            done = deploy_to_server(order)
         print_deployed(done, api, as_json=as_json)
 
 
 def serve(
-    source: Source = None,
-    dataset: Dataset = None,
+    source: ImageTree = None,
+    dataset: DatasetName = None,
     slow: Slow = None,
     fast: Fast = None,
     fast_budget: FastBudget = None,
@@ -94,9 +96,8 @@ def serve(
         from flows.serving import serve as serve_here
 
         choices = {"scale": scale, "configurations": configurations, "vectors": vectors, "device": device}
-        order = chosen_order(source, dataset, slow, fast, fast_budget, **choices, gpus=gpus)
-        told = order.model_copy(update={"schedules": schedules})
-        serve_here(ServerPlace(host, port), told, say=lambda line: say(line, err=True))
+        order = chosen_order(source, dataset, slow, fast, fast_budget, **choices, schedules=schedules, gpus=gpus)
+        serve_here(ServerPlace(host, port), order, say=lambda line: say(line, err=True))
 
 
 def chosen_order(

@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import psutil
 
@@ -40,7 +40,7 @@ class Supervised:
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     pause: float = FIRST_PAUSE
-    due: float = field(default=0.0)
+    due: float = 0.0
 
     def start(self) -> None:
         """Start it, in a group of its own: Ctrl-C at the terminal is for the one who supervises."""

@@ -43,36 +43,20 @@ def rebuilt_pairs(
     *,
     scratch: Path,
     workers: int,
+    also_whole: bool = False,
 ) -> Iterator[tuple[str, str | None]]:
-    """Make `shards` of `version` again; yield the key of each and why it could not be done, None where it was."""
+    """Make `shards` of `version` again; yield the key of each and why it could not be done, None where it was.
+
+    One that lacked its good rows alone is whole with them: it is not made again, unless `also_whole`.
+    """
     if not shards:
         return
     kept = []
     for shard in shards:
         if why := _lacking_good(tiers, folder, version, shard, scratch):
             yield shard.key, why
-        elif _is_whole(folder, shard):
-            # It lacked its good rows alone.
+        elif not also_whole and _is_whole(folder, shard):
             yield shard.key, None
-        else:
-            kept.append(shard)
-    yield from _made_again(folder, version, kept, scratch, workers)
-
-
-def pairs_made_again(
-    tiers: Tiers,
-    folder: DatasetFolder,
-    version: PairVersion,
-    shards: Sequence[VersionShard],
-    *,
-    scratch: Path,
-    workers: int,
-) -> Iterator[tuple[str, str | None]]:
-    """Make `shards` of `version` again although they may be whole; yield as `rebuilt_pairs` does."""
-    kept = []
-    for shard in shards:
-        if why := _lacking_good(tiers, folder, version, shard, scratch):
-            yield shard.key, why
         else:
             kept.append(shard)
     yield from _made_again(folder, version, kept, scratch, workers)

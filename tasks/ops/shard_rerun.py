@@ -27,7 +27,7 @@ from storage.row_tables import read_rows_table
 from storage.scratch import scratch_folder
 from storage.tiers import Tiers
 from storage.versions import VersionShard, version_numbers
-from tasks.ops.pair_repair import pairs_made_again, require_no_model
+from tasks.ops.pair_repair import rebuilt_pairs, require_no_model
 from tasks.ops.shard_repair import rebuilt_shards
 
 logger = logging.getLogger(__name__)
@@ -172,7 +172,7 @@ def _built_again(
 ) -> Iterator[tuple[str, str | None]]:
     """Yield the key of each shard and why it is another now, None where it is not."""
     if isinstance(version, PairVersion):
-        return pairs_made_again(tiers, folder, version, shards, scratch=scratch, workers=workers)
+        return rebuilt_pairs(tiers, folder, version, shards, scratch=scratch, workers=workers, also_whole=True)
     return rebuilt_shards(folder, version, shards, scratch=scratch, source=source, workers=workers)
 
 
