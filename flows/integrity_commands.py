@@ -39,12 +39,14 @@ def verify(
         from flows.byte_bar import byte_bar
         from flows.integrity_terminal import print_verification
         from flows.roots import chosen_tiers
+        from storage.check_notes import note_check
         from storage.verification import seed_of_today, verified
 
         share = chosen_share(quick=quick, sample=sample, full=full)
         tiers = chosen_tiers(slow, fast)
         with byte_bar(f"verifying {name}") as bar:
             found = verified(tiers, name, share=share, seed=seed_of_today(), on_start=bar.start, on_bytes=bar.add)
+        note_check(tiers.authority(name), found, share=share)
         print_verification(found, as_json=as_json)
     if not found.is_whole:
         raise typer.Exit(1)

@@ -97,6 +97,9 @@ class DatasetFolder:
     def announcement(self, number: int) -> Path:
         return self.path / "announced" / f"{number:08d}.json"
 
+    def check_note(self, kind: str) -> Path:
+        return self.logs / f"check-{kind}.json"
+
     def promotion_copy(self, number: int) -> Path:
         return self.spares / f"promotion-{number:08d}.json"
 

@@ -9,6 +9,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
+from storage.check_notes import note_check
 from storage.collection import Collection, collect, planned_collection
 from storage.errors import DatasetLocked
 from storage.layout import DatasetFolder
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 def check_dataset(tiers: Tiers, dataset: str, *, share: float, seed: int) -> Verification:
     """Compare what is on disk with what was published, and show what was found on Prefect's pages."""
     found = verified(tiers, dataset, share=share, seed=seed)
+    note_check(tiers.authority(dataset), found, share=share)
     create_markdown_artifact(
         verification_markdown(found, share=share),
         key=f"{artifact_key(dataset)}-verification",
