@@ -37,12 +37,27 @@ def held_version(
     """
     folder = tiers.authority(dataset)
     while True:
-        require_own_parts(folder, READ_PARTS)
-        version = current(folder) if number is None else read(folder, number)
-        if version is None:
-            raise UnknownDataset(f"{folder.path} holds no published version; run: imagemill {making} {dataset}")
+        version, _ = found_version(tiers, dataset, number, current=current, read=read, making=making)
         held = pin(folder, version.number, (stored.name for stored in version.objects))
         # Whoever collects takes the record away first, and looks at the pins then: one of the two sees the other.
         if folder.version(version.number).exists():
             return version, held
         held.close()
+
+
+def found_version(
+    tiers: Tiers,
+    dataset: str,
+    number: int | None,
+    *,
+    current: Callable[[DatasetFolder], Kind | None],
+    read: Callable[[DatasetFolder, int], Kind],
+    making: str = "prepare … --dataset",
+) -> tuple[Kind, None]:
+    """Return what `held_version` does, and raise what it does, but hold nothing and write nothing."""
+    folder = tiers.authority(dataset)
+    require_own_parts(folder, READ_PARTS)
+    version = current(folder) if number is None else read(folder, number)
+    if version is None:
+        raise UnknownDataset(f"{folder.path} holds no published version; run: imagemill {making} {dataset}")
+    return version, None

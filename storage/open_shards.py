@@ -17,7 +17,7 @@ from storage.pair_versions import RowVersion
 from storage.pins import Pin, pin
 from storage.receipts import ShardArray, StoredObject, published_receipt
 from storage.shard_rows import ShardRows
-from storage.tiers import Access, Tiers
+from storage.tiers import Reading, Tiers
 from storage.versions import VersionShard
 
 logger = logging.getLogger(__name__)
@@ -36,11 +36,12 @@ class OpenShards:
     """
 
     def __init__(
-        self, tiers: Tiers, dataset: str, version: RowVersion, place: int, *, access: Access, check: bool
+        self, tiers: Tiers, dataset: str, version: RowVersion, place: int, *, access: Reading, check: bool
     ) -> None:
         """`place` is that of the array among the objects of a shard."""
         self._tiers, self._dataset, self._version, self._side = tiers, dataset, version, version.sides[place]
-        self._reads_copies = access == "random" and tiers.is_split
+        self._reads_copies = access != "sequential" and tiers.is_split
+        self._leaves_traces = access != "glance"
         self._check = check
         self._place = place
         self._format = array_format(version.array_format)
@@ -102,7 +103,8 @@ class OpenShards:
         if not self._is_copy(path):
             return self._open_at(path, shard)
         try:
-            _touch(path)
+            if self._leaves_traces:
+                _touch(path)
             return self._open_at(path, shard)
         except (DamagedDataset, OSError) as error:
             self._distrust(shard, path, error)
@@ -118,7 +120,10 @@ class OpenShards:
         return path
 
     def _hold(self) -> None:
-        """See to it that this process has a pin on each root that it may read from."""
+        """See to it that this process has a pin on each root that it may read from, unless it only glances."""
+        self._held_at = time.monotonic()
+        if not self._leaves_traces:
+            return
         folders = [self._tiers.authority(self._dataset)]
         if self._reads_copies:
             folders.append(self._tiers.cache(self._dataset))
@@ -129,7 +134,6 @@ class OpenShards:
                 self._pins[folder] = pin(folder, self._version.number, names)
             else:
                 held.refresh()
-        self._held_at = time.monotonic()
 
     def _open_at(self, path: Path, shard: VersionShard) -> ShardRows:
         array = self._format.open(path)

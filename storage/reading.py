@@ -11,42 +11,45 @@ from numpy.typing import NDArray
 
 from storage.digests import object_digest
 from storage.errors import DamagedDataset, UnknownDataset
-from storage.holding import held_version
+from storage.holding import found_version, held_version
 from storage.pair_versions import PairVersion, RowVersion, current_pairs, read_pair_version
 from storage.pins import Pin
 from storage.receipts import is_present
 from storage.row_tables import read_rows_table
 from storage.sized_rows import SizedRows
-from storage.tiers import Access, Tiers
+from storage.tiers import Reading, Tiers
 from storage.versions import Version, current_version, read_version
 
 Rows = TypeVar("Rows", bound=RowVersion)
 
 
 def open_version(
-    tiers: Tiers, dataset: str, *, number: int | None = None, access: Access = "random", check: bool = True
+    tiers: Tiers, dataset: str, *, number: int | None = None, access: Reading = "random", check: bool = True
 ) -> OpenVersion[Version]:
     """Open the current version of `dataset`, or version `number`; nothing of it is collected until it is closed.
 
-    `access` says how rows will be read, which decides the disk. With `check`, every chunk that is read is
+    `access` says how rows will be read, which decides the disk; who only glances at them holds nothing, and may find
+    them gone. With `check`, every chunk that is read is
     compared with the checksum of what was written.
 
     Raises:
         UnknownDataset: there is no such dataset or version.
     """
-    version, held = held_version(tiers, dataset, number, current=current_version, read=read_version)
+    choose = found_version if access == "glance" else held_version
+    version, held = choose(tiers, dataset, number, current=current_version, read=read_version)
     return OpenVersion(tiers, dataset, version, access=access, check=check, held=held)
 
 
 def open_pairs(
-    tiers: Tiers, dataset: str, *, number: int | None = None, access: Access = "random", check: bool = True
+    tiers: Tiers, dataset: str, *, number: int | None = None, access: Reading = "random", check: bool = True
 ) -> OpenVersion[PairVersion]:
     """Open pairs as `open_version` opens images; `array(GOOD)` and `array(BAD)` have their rows, one beside the other.
 
     Raises:
         UnknownDataset: there is no such dataset or version, or it is not one of pairs.
     """
-    version, held = held_version(
+    choose = found_version if access == "glance" else held_version
+    version, held = choose(
         tiers, dataset, number, current=current_pairs, read=read_pair_version, making="pairs … --name"
     )
     return OpenVersion(tiers, dataset, version, access=access, check=check, held=held)
@@ -56,12 +59,12 @@ class OpenVersion(Generic[Rows]):
     """A published version, open for reading; a context manager. The row tables are columns of equal length."""
 
     def __init__(
-        self, tiers: Tiers, dataset: str, version: Rows, *, access: Access, check: bool, held: Pin | None = None
+        self, tiers: Tiers, dataset: str, version: Rows, *, access: Reading, check: bool, held: Pin | None = None
     ) -> None:
         self.version = version
         self._held = held
         self._tiers, self._dataset, self._check = tiers, dataset, check
-        self._access: Access = access
+        self._access: Reading = access
         self._arrays: dict[int, SizedRows] = {}
 
     def __enter__(self) -> OpenVersion[Rows]:

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from storage.open_shards import OpenShards
 from storage.pair_versions import RowVersion
-from storage.tiers import Access, Tiers
+from storage.tiers import Reading, Tiers
 
 
 class SizedRows:
     """All rows of a version at one size, read by slice or by an array of row numbers."""
 
     def __init__(
-        self, tiers: Tiers, dataset: str, version: RowVersion, place: int, *, access: Access, check: bool
+        self, tiers: Tiers, dataset: str, version: RowVersion, place: int, *, access: Reading, check: bool
     ) -> None:
         """`place` is that of the array among the objects of a shard."""
         self._side = version.sides[place]

@@ -10,6 +10,8 @@ from storage.layout import DatasetFolder
 from storage.receipts import StoredObject, is_present
 
 Access = Literal["sequential", "random"]
+Reading = Access | Literal["glance"]
+"""A glance is random access that leaves no trace: nothing is held, and what is read may be collected any time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,12 @@ class Tiers:
         """Tell whether there are two disks to choose from."""
         return self.slow.resolve() != self.fast.resolve()
 
-    def resolve(self, dataset: str, stored: StoredObject, access: Access) -> Path:
-        """Return the path to read an object from: sequential access goes to the slow root, random to a fast copy.
+    def resolve(self, dataset: str, stored: StoredObject, access: Reading) -> Path:
+        """Return the path to read an object from: sequential access goes to the slow root, any other to a fast copy.
 
         Where there is no copy, it is the slow root's path.
         """
         cache = self.cache(dataset)
-        if access == "random" and self.is_split and is_present(cache, stored):
+        if access != "sequential" and self.is_split and is_present(cache, stored):
             return cache.objects / stored.name
         return self.authority(dataset).objects / stored.name

@@ -479,6 +479,40 @@ def test_a_copy_that_is_opened_counts_as_used(staged):
     assert copy_of(staged, 0, 8).stat().st_mtime > copy_of(staged, 3, 8).stat().st_mtime == 0
 
 
+def everything_below(*roots: Path) -> dict[Path, tuple[int, int]]:
+    found = [path for root in roots for path in root.rglob("*")]
+    return {path: (path.lstat().st_ino, path.lstat().st_mtime_ns) for path in found}
+
+
+def test_who_glances_leaves_no_trace_on_either_disk(staged):
+    roots = (staged.tiers.slow, staged.tiers.fast)
+    before = everything_below(*roots)
+    with open_version(staged.tiers, "photos", access="glance") as opened:
+        np.testing.assert_array_equal(opened.rows(8)[:], staged.images[8])
+        assert everything_below(*roots) == before
+    assert everything_below(*roots) == before
+
+
+def test_a_glance_falls_on_the_copies_and_on_the_originals_where_a_copy_is_damaged(
+    staged, caplog: pytest.LogCaptureFixture
+):
+    remove(staged.object(3, 8))
+    file, _ = pixel_file(copy_of(staged, 0, 8), staged.images[8][0].tobytes())
+    file.write_bytes(b"x" * file.stat().st_size)
+    with open_version(staged.tiers, "photos", access="glance") as opened:
+        np.testing.assert_array_equal(opened.rows(8)[:], staged.images[8])
+    (warning,) = warnings(caplog)
+    assert str(copy_of(staged, 0, 8)) in warning
+
+
+def test_what_was_collected_under_a_glance_is_an_error_that_names_it(staged):
+    with open_version(staged.tiers, "photos", access="glance") as opened:
+        remove(copy_of(staged, 0, 8))
+        remove(staged.object(0, 8))
+        with pytest.raises((DamagedDataset, FileNotFoundError), match=staged.object(0, 8).name):
+            opened.rows(8)[0]
+
+
 def test_where_no_pin_can_be_written_reading_goes_on(staged):
     for root in (staged.tiers.slow, staged.tiers.fast):
         (root / "photos" / "pins").rmdir()
