@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 import socket
 import stat
@@ -18,6 +19,9 @@ import msgspec
 
 from storage.errors import DamagedDataset, DatasetLocked
 from storage.layout import DatasetFolder
+from storage.plain_files import read_file
+
+logger = logging.getLogger(__name__)
 
 NOTE_SECONDS = 0.5
 """How long a run that is turned away waits for the holder to note who it is."""
@@ -75,6 +79,18 @@ def dataset_lock(folder: DatasetFolder) -> Iterator[None]:
         os.close(descriptor)
 
 
+def builder_of(folder: DatasetFolder) -> Holder | None:
+    """Return who took the lock of a dataset last, None where that process is known to have ended. Nothing is locked.
+
+    Of a process that lives on, on this machine or another, it cannot be told whether it has let go.
+    """
+    try:
+        return _living(read_file(folder.lock))
+    except (FileNotFoundError, PermissionError, DamagedDataset) as error:
+        logger.debug("who builds %s cannot be told: %s", folder.path, error)
+        return None
+
+
 def _opened(path: Path) -> int:
     """Open the lock file: never through a link, and never a pipe, which could be anybody's."""
     try:
@@ -106,8 +122,12 @@ def _holder_text(descriptor: int, *, give_up: float) -> str:
 
 def _noted(descriptor: int) -> Holder | None:
     """Return what the lock file says, None if it says nothing or names a former holder, which has ended."""
+    return _living(os.pread(descriptor, 4096, 0))
+
+
+def _living(note: bytes) -> Holder | None:
     try:
-        holder = msgspec.json.decode(os.pread(descriptor, 4096, 0), type=Holder)
+        holder = msgspec.json.decode(note, type=Holder)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
     return None if has_ended(holder) else holder

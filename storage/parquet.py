@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,15 +35,19 @@ def write_table(path: Path, table: pa.Table) -> None:
             first += batch.num_rows
 
 
-def read_table(path: Path, schema: pa.Schema, *, rows: int | None = None) -> pa.Table:
+def read_table(
+    path: Path, schema: pa.Schema, *, rows: int | None = None, columns: Sequence[str] | None = None
+) -> pa.Table:
     """Read a Parquet file whose columns must be those of `schema`, and its rows `rows` if that is given.
+
+    Of the columns those in `columns` are read, or all.
 
     Raises:
         DamagedDataset: it is missing, is not Parquet, or has other columns or rows.
     """
     with _opened(path) as file:
         _require_shape(path, file, schema, rows)
-        return file.read()
+        return file.read(columns=None if columns is None else list(columns))
 
 
 @contextmanager

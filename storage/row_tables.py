@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 from blake3 import blake3
 
@@ -24,16 +26,16 @@ ROWS_SCHEMA = pa.schema(
 """One line per stored row, in order; `source` is the BLAKE3 of the image file, 64 hexadecimal digits."""
 
 
-def read_rows_table(path: Path, *, rows: int, classes: int) -> pa.Table:
-    """Read the table of a version that has `rows` rows of `classes` classes; columns as in `ROWS_SCHEMA`.
+def read_rows_table(path: Path, *, rows: int, classes: int, columns: Sequence[str] = ROWS_SCHEMA.names) -> pa.Table:
+    """Read the table of a version that has `rows` rows of `classes` classes; columns as in `ROWS_SCHEMA`, or some.
 
     Raises:
         DamagedDataset: it is missing, is not such a table, or says what cannot be.
     """
-    table = read_table(path, ROWS_SCHEMA, rows=rows)
+    table = read_table(path, ROWS_SCHEMA, rows=rows, columns=columns)
     if any(column.null_count for column in table.columns):
         raise DamagedDataset(f"{path} has rows with nothing in them", path=path)
-    labels = table["label"].to_numpy()
+    labels = table["label"].to_numpy() if "label" in columns else np.zeros(rows, np.int64)
     if rows and not 0 <= labels.min() <= labels.max() < classes:
         raise DamagedDataset(
             f"{path} has labels from {labels.min()} to {labels.max()}, the version has {classes} classes", path=path

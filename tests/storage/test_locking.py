@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
 from storage.errors import DatasetLocked
 from storage.layout import DatasetFolder
-from storage.locking import dataset_lock
+from storage.locking import builder_of, dataset_lock
 
 HOLDER = """
 import sys
@@ -70,3 +71,30 @@ def test_two_datasets_do_not_lock_each_other(folder: DatasetFolder, start_python
     held_by_another(start_python, folder)
     with dataset_lock(other):
         pass
+
+
+def test_who_builds_is_told_without_taking_the_lock_and_nobody_once_that_process_has_ended(
+    folder: DatasetFolder, start_python
+):
+    assert builder_of(folder) is None
+    holder = held_by_another(start_python, folder)
+    before = folder.lock.stat().st_mtime_ns
+    found = builder_of(folder)
+    assert found is not None
+    assert (found.pid, found.host) == (holder.pid, socket.gethostname())
+    assert folder.lock.stat().st_mtime_ns == before
+    holder.kill()
+    holder.wait()
+    assert builder_of(folder) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"{}", b'{"host": 1}'])
+def test_a_lock_that_tells_nothing_names_no_builder(folder: DatasetFolder, content: bytes):
+    folder.lock.write_bytes(content)
+    assert builder_of(folder) is None
+
+
+def test_a_lock_that_is_a_link_is_not_followed(folder: DatasetFolder, tmp_path: Path):
+    (tmp_path / "elsewhere").write_bytes(b"{}")
+    folder.lock.symlink_to(tmp_path / "elsewhere")
+    assert builder_of(folder) is None
