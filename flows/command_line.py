@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from flows.command_options import DaskScheduler, Fast, FastBudget, Json, Runner, Slow, reported_errors
+from flows.dashboard_commands import add_dashboard_commands
 from flows.feature_commands import add_feature_commands
 from flows.integrity_commands import add_integrity_commands
 from flows.lines import say
@@ -218,6 +219,7 @@ add_feature_commands(app)
 add_search_commands(app)
 add_pipeline_commands(app)
 add_serving_commands(app)
+add_dashboard_commands(app)
 
 
 def main() -> None:

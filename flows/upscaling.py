@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -63,17 +64,35 @@ def improve_file(
         if path.suffix.lower() not in WRITTEN:
             raise ValueError(f"{path} cannot be written: choose a name that ends in {', '.join(WRITTEN)}")
     image = _opened(photo)
+    loaded = loaded_network(tiers, model, recipes=recipes, device=device)
+    result = loaded.improved(image, on_tile=on_tile)
+    _write(result, output)
+    if beside is not None:
+        _write(side_by_side(image, result), beside)
+    return Improved(output, image.size, result.size, model, loaded.version, loaded.mends)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedNetwork:
+    """A registered network in memory: `improved` enlarges or restores a picture; `mends` as in `Improved`.
+
+    Grey pictures get colours if it learnt to give them.
+    """
+
+    improved: Callable[..., Image.Image]
+    version: int
+    mends: tuple[str, ...]
+
+
+def loaded_network(tiers: Tiers, model: str, *, recipes: Sequence[str], device: str) -> LoadedNetwork:
+    """Return the network of a registered model; raise as `improve_file` does."""
     with ExitStack() as resources:
         opened = starting_model(tiers, model, recipes=recipes, resources=resources)
         target = device_named(device, local_rank=0)
         network = opened.recipe.module.load_enlarger(opened.config, opened.weights, device=target)
-        mends = getattr(opened.config, "defects", None) or ()
+        mends = tuple(getattr(opened.config, "defects", None) or ())
         grey: Grey = "coloured" if set(mends) & set(COLOURING) else "kept"
-        result = upscaled(image, network, device=target, grey=grey, on_tile=on_tile)
-    _write(result, output)
-    if beside is not None:
-        _write(side_by_side(image, result), beside)
-    return Improved(output, image.size, result.size, model, opened.number, mends)
+        return LoadedNetwork(partial(upscaled, network=network, device=target, grey=grey), opened.number, mends)
 
 
 def _opened(photo: Path) -> Image.Image:

@@ -28,9 +28,18 @@ def query_square(photo: Path, parameters: Parameters, side: int) -> NDArray[np.u
     most = parameters.max_pixels * MAX_BYTES_PER_PIXEL
     if not photo.is_file() or photo.stat().st_size > most:
         raise ValueError(f"{photo} is no file, or has more than {most:,} bytes, so it is no picture to search with")
+    return square_of(photo.read_bytes(), parameters, side, name=str(photo))
+
+
+def square_of(content: bytes, parameters: Parameters, side: int, *, name: str) -> NDArray[np.uint8]:
+    """Return what `query_square` does of the bytes of a file, which the error calls `name`.
+
+    Raises:
+        ValueError: it would be refused as an input, too; the message has the reason.
+    """
     shorter_side = max(parameters.sides) if parameters.fidelity == "fast" else None
     limits = DecodeLimits(parameters.max_pixels, parameters.max_scans)
-    image = decode_rgb(photo.read_bytes(), limits, shorter_side=shorter_side)
+    image = decode_rgb(content, limits, shorter_side=shorter_side)
     if isinstance(image, Refusal):
-        raise ValueError(f"{photo} is no picture to search with ({image.reason}): {image.detail}")
+        raise ValueError(f"{name} is no picture to search with ({image.reason}): {image.detail}")
     return resize_center_crop(image, side, interpolation=parameters.interpolation)

@@ -22,6 +22,8 @@ class CurveLine:
     losses: Mapping[str, float | None] = field(default_factory=dict)
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     rows_per_second: float = 0.0
+    learning_rate: float | tuple[float, ...] | None = None
+    momentum: float | tuple[float, ...] | None = None
 
 
 def curve_in(content: bytes) -> list[CurveLine]:
@@ -60,6 +62,21 @@ def losses_of(lines: Iterable[CurveLine]) -> dict[str, list[tuple[int, float]]]:
 def metrics_of(lines: Iterable[CurveLine]) -> dict[str, list[tuple[int, float]]]:
     """Return the figures of the validations, likewise."""
     return _series((line.step, line.metrics) for line in lines if line.kind == "valid")
+
+
+def schedule_of(lines: Iterable[CurveLine]) -> tuple[dict[str, list[tuple[int, float]]], ...]:
+    """Return the learning rates and the momenta, each by layer group where there are several."""
+    train = [line for line in lines if line.kind == "train"]
+    return tuple(
+        _series((line.step, _by_group(name, getattr(line, attribute))) for line in train)
+        for name, attribute in (("learning rate", "learning_rate"), ("momentum", "momentum"))
+    )
+
+
+def _by_group(name: str, value: float | tuple[float, ...] | None) -> dict[str, float | None]:
+    if not isinstance(value, tuple):
+        return {name: value}
+    return {f"{name}, group {number}": each for number, each in enumerate(value, start=1)}
 
 
 def _series(steps: Iterable[tuple[int, Mapping[str, float | None]]]) -> dict[str, list[tuple[int, float]]]:

@@ -1,0 +1,143 @@
+"""Trained models: which one is in use, which ones were weighed against it, their curves, samples, and what they do."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from dashboard.answers import NoAnswer
+from dashboard.catalogue import as_png
+from dashboard.looking_up import model_named, number_asked
+from dashboard.model_facts import BeforeAfter, before_after, held_out_rows, sample_file, version_facts
+from dashboard.rendering import page
+from dashboard.row_views import FOREVER
+from dashboard.shelf import model_folders
+from dashboard.site import Site
+from dashboard.snapshots import Snapshot
+from storage.bundles import Bundle
+from storage.errors import DatasetError
+from storage.layout import DatasetFolder
+from storage.models import lineage_in, model_name, versions_of
+from tasks.ops.model_report import Model, model_report
+
+IMPROVING = frozenset({"superres", "gan-generator", "gan"})
+"""The recipes whose models make pictures of pictures."""
+KEPT_PICTURES = 64
+
+
+def model_routes(site: Site) -> Sequence[BaseRoute]:
+    """Return the routes of this view."""
+    reports: Snapshot[list[Model]] = Snapshot(
+        lambda: [model_report(folder) for folder in model_folders(site.tiers)], seconds=10
+    )
+    improved = ImprovedPictures(site)
+
+    def models(request: Request) -> Response:
+        return page(request, "models.html", {"models": reports.get(), "trainings": site.trainings.get()})
+
+    def model(request: Request) -> Response:
+        folder = model_named(site, request.path_params["name"])
+        report = model_report(folder)
+        version = _version_asked(folder, number_asked(request, "version", default=report.promoted or 0))
+        if version is None:
+            return page(request, "model.html", {"model": report, "facts": None, "trainings": site.trainings.get()})
+        facts = version_facts(folder, version)
+        shown = before_after(site.tiers, facts.lineage)
+        values = {
+            "model": report,
+            "facts": facts,
+            "shown": shown,
+            "rows": held_out_rows(site.catalogues.of(shown.dataset, shown.version)) if shown else (),
+            "improves": bool(facts.lineage and facts.lineage.recipe in IMPROVING and site.answers),
+            "trainings": site.trainings.get(),
+        }
+        return page(request, "model.html", values)
+
+    def improved_picture(request: Request) -> Response:
+        folder = model_named(site, request.path_params["name"])
+        version = _version_asked(folder, request.path_params["version"])
+        if version is None:
+            raise HTTPException(404, "There is no such version of the model.")
+        content = improved.picture(folder, version, request.path_params["row"])
+        return Response(content, media_type="image/png", headers={"cache-control": FOREVER})
+
+    def sample(request: Request) -> Response:
+        folder = model_named(site, request.path_params["name"])
+        found = sample_file(folder, request.path_params["run"], request.path_params["file"])
+        if found is None:
+            raise HTTPException(404, "There is no such picture of a run.")
+        return FileResponse(found, media_type="image/png")
+
+    return [
+        Route("/models", models),
+        Route("/models/{name}", model),
+        Route("/models/{name}/{version:number}/improved/{row:number}.png", improved_picture),
+        Route("/models/{name}/runs/{run}/{file}", sample),
+    ]
+
+
+class ImprovedPictures:
+    """What models make of rows that they never learnt from; a picture is computed once."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[str, str, int], bytes] = OrderedDict()
+
+    def picture(self, folder: DatasetFolder, version: Bundle, row: int) -> bytes:
+        """Return what a version makes of a row, as a PNG.
+
+        Raises:
+            HTTPException: 404, it makes no pictures of pictures, or of other rows; 503, it cannot be asked now.
+        """
+        key = (folder.name, version.identity, row)
+        # One at a time: all of them are computed by the same process.
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = self._computed(folder, version, row)
+                while len(self._kept) > KEPT_PICTURES:
+                    self._kept.popitem(last=False)
+            return self._kept[key]
+
+    def _computed(self, folder: DatasetFolder, version: Bundle, row: int) -> bytes:
+        shown = self._shown(folder, version)
+        catalogue = self._site.catalogues.of(shown.dataset, shown.version)
+        if self._site.answers is None or row not in held_out_rows(catalogue):
+            raise HTTPException(404, "There is no such picture.")
+        pixels = catalogue.pixels(row, shown.before)
+        reference = f"{model_name(folder)}@{version.number}"
+        try:
+            return as_png(self._site.answers.improved(pixels, model=reference))
+        except NoAnswer as error:
+            raise HTTPException(503, str(error)) from error
+
+    def _shown(self, folder: DatasetFolder, version: Bundle) -> BeforeAfter:
+        try:
+            lineage = lineage_in(folder, version)
+        except DatasetError as error:
+            raise HTTPException(404, str(error)) from error
+        shown = before_after(self._site.tiers, lineage) if lineage.recipe in IMPROVING else None
+        if shown is None:
+            raise HTTPException(404, "This model makes no pictures of pictures.")
+        return shown
+
+
+def _version_asked(folder: DatasetFolder, number: int) -> Bundle | None:
+    """Return the version of that number, the newest if it is 0; None where the model has none yet.
+
+    Raises:
+        HTTPException: 404, there is none of that number.
+    """
+    versions = versions_of(folder)
+    if number == 0:
+        return versions[0] if versions else None
+    for version in versions:
+        if version.number == number:
+            return version
+    raise HTTPException(404, "There is no such version of the model.")

@@ -1,0 +1,92 @@
+"""The rows of a version as pictures: pages of thumbnails by class, single rows with what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from dashboard.catalogue import Catalogue, as_jpeg, as_png, place_of_thumbnails
+from dashboard.looking_up import dataset_named, number_asked, version_of_rows
+from dashboard.rendering import page
+from dashboard.site import Site
+from storage.pair_versions import BAD, GOOD, PairVersion, RowVersion
+
+PAGE_ROWS = 60
+THUMBNAIL_EDGE = 160
+FOREVER = "private, max-age=31536000, immutable"
+"""What is published never changes; the address of a picture has the version's identity."""
+
+
+def row_routes(site: Site) -> Sequence[BaseRoute]:
+    """Return the routes of this view."""
+
+    def rows(request: Request) -> Response:
+        dataset, version, catalogue = _asked(site, request)
+        label = number_asked(request, "class", default=-1)
+        if label >= len(version.classes):
+            raise HTTPException(404, f"{dataset} has {len(version.classes)} classes, from 0 on.")
+        number = number_asked(request, "page", default=1)
+        found = catalogue.page(max(number, 1) - 1, size=PAGE_ROWS, label=None if label < 0 else label)
+        last = max(1, -(-found.total // PAGE_ROWS))
+        if not 1 <= number <= last:
+            raise HTTPException(404, f"There are pages 1 to {last}.")
+        values = {
+            "dataset": dataset,
+            "version": version,
+            "page": found,
+            "number": number,
+            "last": last,
+            "label": label,
+            "counts": catalogue.counts.tolist(),
+            "size": PAGE_ROWS,
+            "place": place_of_thumbnails(version.sides),
+        }
+        return page(request, "rows.html", values)
+
+    def row(request: Request) -> Response:
+        dataset, version, catalogue = _asked(site, request)
+        number = _row_asked(request, version)
+        values = {
+            "dataset": dataset,
+            "version": version,
+            "row": catalogue.row(number),
+            "is_pair": isinstance(version, PairVersion),
+            "good": GOOD,
+            "bad": BAD,
+        }
+        return page(request, "row.html", values)
+
+    def picture(request: Request) -> Response:
+        _, version, catalogue = _asked(site, request)
+        place, kind = request.path_params["place"], request.path_params["kind"]
+        if place >= len(version.sides) or request.path_params["identity"] != version.identity[:16]:
+            raise HTTPException(404, "There is no such picture.")
+        pixels = catalogue.pixels(_row_asked(request, version), place)
+        content = as_jpeg(pixels, edge=THUMBNAIL_EDGE) if kind == "jpg" else as_png(pixels)
+        media = "image/jpeg" if kind == "jpg" else "image/png"
+        return Response(content, media_type=media, headers={"cache-control": FOREVER})
+
+    return [
+        Route("/datasets/{name}/{version:number}/rows", rows),
+        Route("/datasets/{name}/{version:number}/rows/{row:number}", row),
+        Route(
+            "/datasets/{name}/{version:number}/pictures/{identity}/{place:number}/{row:number}.{kind:picture}", picture
+        ),
+    ]
+
+
+def _asked(site: Site, request: Request) -> tuple[str, RowVersion, Catalogue]:
+    folder = dataset_named(site, request.path_params["name"])
+    version = version_of_rows(site, folder, request.path_params["version"])
+    return folder.name, version, site.catalogues.of(folder.name, version)
+
+
+def _row_asked(request: Request, version: RowVersion) -> int:
+    number = request.path_params["row"]
+    if number >= version.stored:
+        raise HTTPException(404, f"This version has rows 0 to {version.stored - 1}.")
+    return number

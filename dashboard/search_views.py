@@ -1,0 +1,176 @@
+"""Search: pictures for a noun that is typed, nouns and pictures for a picture that is dropped."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from dashboard.answers import NoAnswer
+from dashboard.catalogue import place_of_thumbnails
+from dashboard.rendering import page
+from dashboard.site import Site
+from storage.bundles import Bundle
+from storage.errors import DatasetError, UnknownDataset
+from storage.models import find_models, model_name
+from storage.promotions import promoted_version
+from storage.tiers import Tiers
+from tasks.ops.image_search import ImageSearch, open_search
+from tasks.ops.search_index import find_index, wanted_index
+from tasks.ops.search_model import SearchModel, search_model
+from tasks.ops.search_results import SearchResult
+
+FOUND, NOUNS = 48, 12
+MOST_LETTERS = 200
+MOST_PICTURE_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Searching:
+    """What is searched: a model and the version of its index."""
+
+    model: SearchModel
+    index: str
+    number: int
+
+
+class CannotSearch(Exception):
+    """There is nothing to search with; the message says what to run."""
+
+
+class Searcher:
+    """Searches through the newest index of a model, which stays open until there is another; one search at a time."""
+
+    def __init__(self, tiers: Tiers) -> None:
+        self._tiers = tiers
+        self._lock = threading.Lock()
+        self._key: Searching | None = None
+        self._resources = ExitStack()
+        self._search: ImageSearch | None = None
+
+    def by_words(self, phrase: str, searching: Searching) -> SearchResult:
+        """Return the rows for what somebody typed.
+
+        Raises:
+            ValueError: a word is not known.
+            DatasetError: what belongs to the index is gone.
+        """
+        with self._lock:
+            return self._opened(searching).by_words([phrase], count=FOUND)
+
+    def _opened(self, searching: Searching) -> ImageSearch:
+        if self._search is None or self._key != searching:
+            self._resources.close()
+            self._search, self._key = None, None
+            self._search = self._resources.enter_context(
+                open_search(self._tiers, searching.index, number=searching.number)
+            )
+            self._key = searching
+        return self._search
+
+
+def search_routes(site: Site) -> Sequence[BaseRoute]:
+    """Return the routes of this view."""
+    searcher = Searcher(site.tiers)
+
+    def search(request: Request) -> Response:
+        phrase = request.query_params.get("q", "").strip()[:MOST_LETTERS]
+        values = {
+            "phrase": phrase,
+            "result": None,
+            "problem": "",
+            "lacking": "",
+            "by_picture": site.answers is not None,
+        }
+        try:
+            searching = what_to_search(site.tiers)
+            values |= {"searching": searching}
+            values |= _found(site, searcher, phrase, searching) if phrase else {}
+        except CannotSearch as error:
+            values |= {"lacking": str(error), "searching": None}
+        return page(request, "search.html", values)
+
+    async def by_picture(request: Request) -> Response:
+        content = await _body(request)
+        return await run_in_threadpool(answer, request, content)
+
+    def answer(request: Request, content: bytes) -> Response:
+        values = {"result": None, "problem": "", "phrase": ""}
+        try:
+            searching = what_to_search(site.tiers)
+            if site.answers is None:
+                raise CannotSearch("This dashboard was started without the training packages, which look at pictures.")
+            reference = searching.model.reference
+            result = site.answers.near_picture(content, model=reference, count=FOUND, nouns=NOUNS)
+            values |= {"result": result} | _places(site, result)
+        except (CannotSearch, NoAnswer) as error:
+            values |= {"problem": str(error)}
+        return page(request, "search_result.html", values, status=422 if values["problem"] else 200)
+
+    return [Route("/search", search), Route("/search/picture", by_picture, methods=["POST"])]
+
+
+def what_to_search(tiers: Tiers) -> Searching:
+    """Return the promoted model that knows words, and its index, the newest that there is.
+
+    Raises:
+        CannotSearch: there is no such model, or none of its rows has an index yet.
+    """
+    problems = []
+    for name in sorted(map(model_name, find_models(tiers.slow)), key=lambda name: name != "devise"):
+        if promoted_version(tiers.authority(f"model-{name}")) is None:
+            continue
+        try:
+            model = search_model(tiers, name)
+            wanted = wanted_index(tiers, model, model.dataset)
+            found = find_index(tiers, wanted)
+        except (ValueError, DatasetError) as error:
+            problems.append(str(error))
+            continue
+        if found.newest is not None:
+            return Searching(model, wanted.name, found.fitting or found.newest)
+        problems.append(f"{found.problem}. Make it: imagemill features {wanted.dataset} --model {model.reference}")
+    raise CannotSearch(
+        problems[0]
+        if problems
+        else "Search needs a trained and promoted model that knows words. Make one: imagemill train devise"
+    )
+
+
+def _found(site: Site, searcher: Searcher, phrase: str, searching: Searching) -> dict[str, object]:
+    try:
+        result = searcher.by_words(phrase, searching)
+        return {"result": result} | _places(site, result)
+    except UnknownDataset as error:
+        raise CannotSearch(str(error)) from error
+    except ValueError as error:
+        return {"problem": str(error)}
+
+
+def _places(site: Site, result: SearchResult) -> dict[str, object]:
+    """Return where the pictures of the rows that were found are."""
+    searched = result.searched
+    version = site.versions.read(site.tiers.authority(searched.dataset), searched.version)
+    sides = () if isinstance(version, Bundle) else version.sides
+    return {"identity": version.identity[:16], "place": place_of_thumbnails(sides) if sides else 0}
+
+
+async def _body(request: Request) -> bytes:
+    """Return what was sent, as long as it may be a picture.
+
+    Raises:
+        HTTPException: 413, it is longer.
+    """
+    content = bytearray()
+    async for part in request.stream():
+        content += part
+        if len(content) > MOST_PICTURE_BYTES:
+            raise HTTPException(413, f"A picture may have {MOST_PICTURE_BYTES // 2**20} MiB.")
+    return bytes(content)

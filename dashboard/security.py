@@ -1,0 +1,108 @@
+"""Who may look, and what a page may do: a token, the names under which the server may be called, and strict headers."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+COOKIE = "imagemill-token"
+OPEN_PATHS = frozenset({"/sign-in", "/health", "/static/style.css"})
+"""What is answered without the token: whether the server lives, and the page that asks for it."""
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+
+HEADERS = {
+    # Everything comes from the package itself: a name that sneaked a script or an address into a page is powerless.
+    # Cards of models and datasets embed their pictures, which is what `data:` is for.
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+
+Refuse = Callable[[Scope, int], Response]
+"""Makes the page for a visitor who may not look: the request and the status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Lets a request pass, and adds the headers to every answer; an ASGI application around another.
+
+    With a token, who does not show it by cookie or as `Authorization: Bearer …` gets 401. Without one, the server is
+    for this machine, and is called by one of its names only: another site's page, whose name was made to point
+    here, gets 421. `prefix` is the path under which a proxy shows the pages.
+    """
+
+    app: ASGIApp
+    token: str
+    prefix: str
+    refuse: Refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        # A proxy may hand on the path with the prefix or without: links have it, and routes do not care.
+        scope = {**scope, "root_path": self.prefix}
+        send = _with_headers(send)
+        if status := self._problem(scope):
+            await self.refuse(scope, status)(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def _problem(self, scope: Scope) -> int:
+        """Return the status with which a request is turned away, 0 if it may pass."""
+        headers = Headers(scope=scope)
+        if not self.token:
+            return 0 if _host(headers) in LOOPBACK_NAMES else 421
+        path = scope["path"].removeprefix(self.prefix) or "/"
+        return 0 if path in OPEN_PATHS or self._is_shown(headers) else 401
+
+    def _is_shown(self, headers: Headers) -> bool:
+        scheme, _, shown = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and is_token(shown.strip(), self.token):
+            return True
+        try:
+            cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        except CookieError:
+            return False
+        return cookie is not None and hmac.compare_digest(cookie.value.encode(), cookie_value(self.token).encode())
+
+
+def is_token(shown: str, token: str) -> bool:
+    """Tell whether somebody showed the token; how long that takes tells nothing of it."""
+    return hmac.compare_digest(shown.encode("utf-8", "surrogateescape"), token.encode("utf-8", "surrogateescape"))
+
+
+def cookie_value(token: str) -> str:
+    """Return what the cookie of who signed in holds: not the token, which a stolen cookie must not give away."""
+    return hashlib.sha256(b"imagemill-dashboard:" + token.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _host(headers: Headers) -> str:
+    host = headers.get("host", "").lower()
+    return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+
+
+def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers[name] = value
+            # What is shown is of the moment, and perhaps behind a token; pictures say so where they may be kept.
+            headers.setdefault("cache-control", "no-store")
+        await send(message)
+
+    return sending

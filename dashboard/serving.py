@@ -1,0 +1,96 @@
+"""Serves a dashboard until Ctrl-C or SIGTERM: on this machine, or beyond it with a token."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import uvicorn
+
+from dashboard.app import dashboard_app
+from dashboard.site import Site
+
+SHORTEST_TOKEN = 16
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardPlace:
+    """Where a dashboard listens; `prefix` is the path under which a proxy shows it, "" or as in /imagemill."""
+
+    host: str = "127.0.0.1"
+    port: int = 4300
+    prefix: str = ""
+
+    @property
+    def url(self) -> str:
+        """The address for those on this machine."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}{self.prefix}/"
+
+    def require_safe(self, token: str) -> None:
+        """Check that nobody from outside could look without being asked for a token.
+
+        Raises:
+            ValueError: it would listen beyond this machine without one, the token is short, or the prefix is no path.
+        """
+        if not is_loopback(self.host) and not token:
+            raise ValueError(
+                f"{self.host} can be reached from other machines, and your pictures could be looked at from there. "
+                "Set IMAGEMILL_DASHBOARD_TOKEN to a long secret first, or leave --host away"
+            )
+        if token and len(token) < SHORTEST_TOKEN:
+            raise ValueError(
+                f"the token has {len(token)} characters, and {SHORTEST_TOKEN} is the least that is hard to guess; "
+                "make one with: openssl rand -hex 24"
+            )
+        if not _PREFIX.fullmatch(self.prefix):
+            raise ValueError(f"the prefix should be a path such as /imagemill, got {self.prefix!r}")
+
+
+def serve(site: Site, place: DashboardPlace, *, say: Callable[[str], None]) -> None:
+    """Serve until it is stopped.
+
+    Raises:
+        ValueError: it may not listen there, or cannot.
+    """
+    place.require_safe(site.token)
+    with _listening(place) as listener:
+        say(f"dashboard: {replace(place, port=listener.getsockname()[1]).url} (Ctrl-C stops it)")
+        config = uvicorn.Config(
+            dashboard_app(site),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=3,
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(place: DashboardPlace) -> socket.socket:
+    """Return a socket that listens; the error of one that cannot says what to do."""
+    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+    listener = socket.socket(family)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((place.host, place.port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise ValueError(
+            f"{place.host} port {place.port} cannot be listened on: {error.strerror}. If another dashboard is there, "
+            "stop it or choose another --port"
+        ) from error
+    return listener
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address is this machine's own."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
