@@ -57,7 +57,7 @@ lock: $(VENV)/.made ## Resolve pyproject.toml into requirements*.lock (FLAGS=--u
 runtime: $(VENV)/.project
 	@scripts/install_pillow
 
-develop: $(VENV)/.project $(VENV)/.torch $(VENV)/.postgresql
+develop: $(VENV)/.project $(VENV)/.torch $(VENV)/.postgresql $(VENV)/.chromium
 	@scripts/install_pillow
 
 $(VENV)/.made:
@@ -85,7 +85,11 @@ $(VENV)/.torch: requirements-torch.lock | $(VENV)/.dev
 	$(BIN)/pip install --quiet --no-compile --constraint requirements-torch.lock --no-deps torchvision
 	@touch $@
 
-# A package of Debian's, for tests alone.
+# Packages of Debian's, for tests alone.
 $(VENV)/.postgresql: | $(VENV)/.dev
 	scripts/postgresql
+	@touch $@
+
+$(VENV)/.chromium: | $(VENV)/.dev
+	scripts/chromium
 	@touch $@
