@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from tests.browser.chromium import WITHOUT, Chromium, chromium_path, started_chromium
 from tests.browser.complaints import Complaints
 from tests.browser.pages import NewPage
+from tests.browser.premises import Premises, premises
+from tests.faults.hostile_servers import own_server
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +39,28 @@ def new_page(chromium: Chromium, complaints: Complaints) -> Iterator[NewPage]:
         yield pages
         pages.close()
     assert complaints.lines == []
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Premises:
+    """Datasets, word maps, models and runs on a slow and a fast root, this process's own copy. Do not change it."""
+    return premises().copied(tmp_path_factory.mktemp("premises") / "premises")
+
+
+@pytest.fixture(scope="session")
+def prefect_with_runs(published: Premises, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Prefect server that knows the runs by which `published` was made, deployments and hostile runs; its address.
+
+    This process does not ask it by itself: `told_of_runs` sees to that.
+    """
+    home = tmp_path_factory.mktemp("prefect-with-runs")
+    shutil.copyfile(published.database, home / "prefect.db")
+    with own_server(home, is_ours=True) as server:
+        yield server.api
+
+
+@pytest.fixture
+def told_of_runs(prefect_with_runs: str) -> Iterator[str]:
+    """The server with runs is the one that this process asks, for the length of a test; its address."""
+    with temporary_settings({PREFECT_API_URL: prefect_with_runs}):
+        yield prefect_with_runs
