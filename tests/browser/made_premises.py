@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from storage.tiers import Tiers
 from tasks.ops.training_process import TrainingFailed
 from tests.browser.made_runs import make_runs
 from tests.browser.picture_tree import add_pictures, make_pictures
+from tests.prefect_home import BUILD
 from tests.tasks.ops.searchable import published_searchable
 
 SIZES = (64, 32)
@@ -127,7 +127,10 @@ def make_models(place: Place) -> None:
 
 
 def keep_bytecode(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Let training processes find what the first of them compiled, where Python was told to keep nothing: 20 CPU s."""
+    """Let training processes find what the first of them compiled, where Python is told to keep nothing.
+
+    What they import of torch takes each of them 2 CPU s to compile.
+    """
     if sys.dont_write_bytecode:
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         patch.setenv("PYTHONPYCACHEPREFIX", str(folder))
@@ -142,9 +145,8 @@ def main() -> None:
     outcome = make_pairs(PairJob(origin="pictures", recipe="numbers", workers=1, **place.roots))
     assert outcome.dataset == "pictures-numbers"
     with pytest.MonkeyPatch.context() as patch:
-        keep_bytecode(patch, place.folder / "bytecode")
+        keep_bytecode(patch, BUILD / "bytecode")
         make_models(place)
-    shutil.rmtree(place.folder / "bytecode", ignore_errors=True)
     with get_client(sync_client=True) as client:
         make_runs(client, source=place.source, slow=place.tiers.slow, fast=place.tiers.fast)
 
