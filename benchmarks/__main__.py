@@ -10,7 +10,7 @@ from benchmarks.provenance import ROOT
 
 SIZED = (
     *("prepare", "writing", "fast", "reading", "scaling", "simd", "words", "batches", "pairs", "devise", "search"),
-    *("increment", "prefect_share"),
+    *("increment", "prefect_share", "dashboard"),
 )
 """Those that have a quick form; the others take the time that they take."""
 NAMES = (*SIZED, "verify", "fidelity", "damage")

@@ -21,7 +21,7 @@ from starlette.types import Scope
 from dashboard.dataset_views import dataset_routes
 from dashboard.disk_views import disk_routes
 from dashboard.model_views import model_routes
-from dashboard.rendering import page
+from dashboard.rendering import compile_templates, page
 from dashboard.row_views import row_routes
 from dashboard.run_views import run_routes
 from dashboard.search_views import search_routes
@@ -67,6 +67,7 @@ class PictureConvertor(Convertor[str]):
 
 def dashboard_app(site: Site) -> Gate:
     """Return the application of a dashboard."""
+    compile_templates()
     for name, convertor in (("number", NumberConvertor()), ("picture", PictureConvertor())):
         if name not in CONVERTOR_TYPES:
             register_url_convertor(name, convertor)

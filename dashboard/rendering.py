@@ -47,6 +47,12 @@ def page(request: Request, template: str, values: Mapping[str, Any], *, status: 
     return HTMLResponse(_environment().get_template(template).render(known | dict(values)), status)
 
 
+def compile_templates() -> None:
+    """Compile all templates now, so that the first visitor does not wait for it."""
+    for name in _environment().list_templates(extensions=["html"]):
+        _environment().get_template(name)
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(

@@ -53,7 +53,7 @@ def row_routes(site: Site) -> Sequence[BaseRoute]:
         values = {
             "dataset": dataset,
             "version": version,
-            "row": catalogue.row(number),
+            "facts": catalogue.facts(number),
             "is_pair": isinstance(version, PairVersion),
             "good": GOOD,
             "bad": BAD,

@@ -74,7 +74,8 @@ def serve(site: Site, place: DashboardPlace, *, say: Callable[[str], None]) -> N
 def _listening(place: DashboardPlace) -> socket.socket:
     """Return a socket that listens; the error of one that cannot says what to do."""
     family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
-    listener = socket.socket(family)
+    # Named as TCP, or else asyncio leaves Nagle's algorithm on, and a short page waits 40 ms for its last packet.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((place.host, place.port))

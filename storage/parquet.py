@@ -50,6 +50,24 @@ def read_table(
         return file.read(columns=None if columns is None else list(columns))
 
 
+def read_row(path: Path, schema: pa.Schema, row: int) -> dict[str, object]:
+    """Return one row of a Parquet file whose columns must be those of `schema`; only the part that has it is read.
+
+    Raises:
+        DamagedDataset: as `read_table`.
+        IndexError: there is no such row.
+    """
+    with _opened(path) as file:
+        _require_shape(path, file, schema, None)
+        first = 0
+        for group in range(file.num_row_groups):
+            rows = file.metadata.row_group(group).num_rows
+            if first <= row < first + rows:
+                return file.read_row_group(group).slice(row - first, 1).to_pylist()[0]
+            first += rows
+    raise IndexError(f"{path} has {first} rows, from 0 on; got {row}")
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[pq.ParquetFile]:
     try:
