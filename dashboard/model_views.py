@@ -17,6 +17,7 @@ from dashboard.looking_up import model_named, number_asked
 from dashboard.model_facts import BeforeAfter, before_after, held_out_rows, sample_file, version_facts
 from dashboard.rendering import page
 from dashboard.row_views import FOREVER
+from dashboard.security import ASKED_AGAIN
 from dashboard.shelf import model_folders
 from dashboard.site import Site
 from dashboard.snapshots import Snapshot
@@ -72,7 +73,7 @@ def model_routes(site: Site) -> Sequence[BaseRoute]:
         found = sample_file(folder, request.path_params["run"], request.path_params["file"])
         if found is None:
             raise HTTPException(404, "There is no such picture of a run.")
-        return FileResponse(found, media_type="image/png")
+        return FileResponse(found, media_type="image/png", headers={"cache-control": ASKED_AGAIN})
 
     return [
         Route("/models", models),

@@ -61,6 +61,11 @@ class RunLine:
     def is_bad(self) -> bool:
         return self.kind in ("failed", "crashed")
 
+    def is_overcome(self, runs: Iterable[RunLine]) -> bool:
+        """Tell whether one of `runs` is a later run of the same flow that completed."""
+        own = [run for run in runs if run.flow == self.flow and run.kind == "completed"]
+        return any(run.ended and self.ended and run.ended > self.ended for run in own)
+
 
 @dataclass(frozen=True, slots=True)
 class FlowLine:
@@ -80,7 +85,6 @@ class PrefectState:
     pages: str
     at_work: tuple[RunLine, ...]
     recent: tuple[RunLine, ...]
-    failures: tuple[RunLine, ...]
     flows: tuple[FlowLine, ...]
 
 
@@ -100,7 +104,8 @@ class PrefectReader:
 
     def ask(self) -> PrefectAnswer:
         """Return what it says now; or what it said last, and why it is silent."""
-        api = get_current_settings().api.url
+        settings = get_current_settings()
+        api = settings.api.url
         if not api:
             return PrefectAnswer(None, NOT_CONFIGURED)
         # A page that is asked again in a few seconds retries by itself.
@@ -108,7 +113,7 @@ class PrefectReader:
             try:
                 started = datetime.now(UTC)
                 with get_client(httpx_settings={"timeout": PATIENCE_SECONDS}, sync_client=True) as client:
-                    self._last = Fresh(_state(client, pages_of(api)), started)
+                    self._last = Fresh(_state(client, settings.ui_url or pages_of(api)), started)
             except (httpx.HTTPError, PrefectHTTPStatusError, RuntimeError) as error:
                 told = one_line(str(error)) or type(error).__name__
                 return PrefectAnswer(self._last, f"Prefect does not answer at {api}: {told}")
@@ -138,7 +143,6 @@ def _state(client: SyncPrefectClient, pages: str) -> PrefectState:
         pages=pages,
         at_work=tuple(_line(run, names, pages, shares) for run in busy),
         recent=tuple(lines),
-        failures=tuple(line for line in lines if line.is_bad),
         flows=_flows(names, client.read_deployments(limit=MOST_DEPLOYMENTS), lines, coming),
     )
 

@@ -29,6 +29,7 @@ from tasks.ops.search_results import SearchResult
 
 FOUND, NOUNS = 48, 12
 MOST_LETTERS = 200
+HELD_SECONDS = 300.0
 MOST_PICTURE_BYTES = 32 * 1024 * 1024
 
 
@@ -46,7 +47,11 @@ class CannotSearch(Exception):
 
 
 class Searcher:
-    """Searches through the newest index of a model, which stays open until there is another; one search at a time."""
+    """Searches through the newest index of a model; one search at a time.
+
+    What it opened stays open for a while, since opening takes a second; then it is let go of, so that what is out of
+    date can be collected.
+    """
 
     def __init__(self, tiers: Tiers) -> None:
         self._tiers = tiers
@@ -54,6 +59,7 @@ class Searcher:
         self._key: Searching | None = None
         self._resources = ExitStack()
         self._search: ImageSearch | None = None
+        self._letting_go: threading.Timer | None = None
 
     def by_words(self, phrase: str, searching: Searching) -> SearchResult:
         """Return the rows for what somebody typed.
@@ -63,12 +69,26 @@ class Searcher:
             DatasetError: what belongs to the index is gone.
         """
         with self._lock:
-            return self._opened(searching).by_words([phrase], count=FOUND)
+            found = self._opened(searching).by_words([phrase], count=FOUND)
+            if self._letting_go is not None:
+                self._letting_go.cancel()
+            self._letting_go = threading.Timer(HELD_SECONDS, self.close)
+            self._letting_go.daemon = True
+            self._letting_go.start()
+            return found
+
+    def close(self) -> None:
+        """Let go of what is open."""
+        with self._lock:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._resources.close()
+        self._search, self._key = None, None
 
     def _opened(self, searching: Searching) -> ImageSearch:
         if self._search is None or self._key != searching:
-            self._resources.close()
-            self._search, self._key = None, None
+            self._let_go()
             self._search = self._resources.enter_context(
                 open_search(self._tiers, searching.index, number=searching.number)
             )
@@ -79,6 +99,7 @@ class Searcher:
 def search_routes(site: Site) -> Sequence[BaseRoute]:
     """Return the routes of this view."""
     searcher = Searcher(site.tiers)
+    site.at_close(searcher.close)
 
     def search(request: Request) -> Response:
         phrase = request.query_params.get("q", "").strip()[:MOST_LETTERS]

@@ -30,6 +30,9 @@ HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 
+ASKED_AGAIN = "no-cache"
+"""A browser keeps it, and asks each time whether it is still the same: scripts and styles change with the package."""
+
 Refuse = Callable[[Scope, int], Response]
 """Makes the page for a visitor who may not look: the request and the status."""
 
@@ -55,18 +58,18 @@ class Gate:
             return
         # A proxy may hand on the path with the prefix or without: links have it, and routes do not care.
         scope = {**scope, "root_path": self.prefix}
-        send = _with_headers(send)
-        if status := self._problem(scope):
+        path = scope["path"].removeprefix(self.prefix) or "/"
+        send = _with_headers(send, ASKED_AGAIN if path.startswith("/static/") else "no-store")
+        if status := self._problem(scope, path):
             await self.refuse(scope, status)(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
-    def _problem(self, scope: Scope) -> int:
+    def _problem(self, scope: Scope, path: str) -> int:
         """Return the status with which a request is turned away, 0 if it may pass."""
         headers = Headers(scope=scope)
         if not self.token:
             return 0 if _host(headers) in LOOPBACK_NAMES else 421
-        path = scope["path"].removeprefix(self.prefix) or "/"
         return 0 if path in OPEN_PATHS or self._is_shown(headers) else 401
 
     def _is_shown(self, headers: Headers) -> bool:
@@ -95,14 +98,14 @@ def _host(headers: Headers) -> str:
     return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
 
 
-def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:
+def _with_headers(send: Send, caching: str) -> Callable[[Message], Awaitable[None]]:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers[name] = value
             # What is shown is of the moment, and perhaps behind a token; pictures say so where they may be kept.
-            headers.setdefault("cache-control", "no-store")
+            headers.setdefault("cache-control", caching)
         await send(message)
 
     return sending

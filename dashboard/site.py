@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
+
 from dashboard.answers import ModelAnswers
 from dashboard.builds import Build, BuildWatch
 from dashboard.catalogue import Catalogues, OpenRows
@@ -25,6 +28,9 @@ class Site:
 
     def __init__(self, tiers: Tiers, *, token: str = "", prefix: str = "", answers: ModelAnswers | None = None) -> None:
         self.tiers, self.token, self.prefix, self.answers = tiers, token, prefix, answers
+        self._closing = ExitStack()
+        if answers is not None:
+            self.at_close(answers.close)
         watch = BuildWatch(tiers)
         self.builds: Snapshot[tuple[Build, ...]] = Snapshot(watch.builds, seconds=LIVE_SECONDS)
         self.trainings: Snapshot[list[RunningTraining]] = Snapshot(
@@ -42,7 +48,10 @@ class Site:
             return open_pairs(self.tiers, dataset, number=number, access="glance")
         return open_version(self.tiers, dataset, number=number, access="glance")
 
+    def at_close(self, let_go: Callable[[], None]) -> None:
+        """Have `let_go` called when the dashboard ends."""
+        self._closing.callback(let_go)
+
     def close(self) -> None:
-        """Let go of what computes."""
-        if self.answers is not None:
-            self.answers.close()
+        """Let go of what computes and of what is open."""
+        self._closing.close()

@@ -1,4 +1,4 @@
-// Keeps a page as it is now: ages count on, and a page that shows what moves asks for itself again.
+// Keeps a page as it is now: ages count on, and parts that move (data-live, every so many seconds) are asked for again.
 // It writes nothing, and works on what the server rendered: without it, the page is the same, and stands still.
 
 const units = [["s", 1, 90], ["min", 60, 5400], ["h", 3600, 48 * 3600]];
@@ -21,21 +21,13 @@ function countOn() {
 }
 
 // What somebody has opened stays open, and what has the focus keeps it.
-function keepStanding(fresh) {
-  const open = [...document.querySelectorAll("main details")].map((each) => each.open);
+function replace(old, fresh) {
+  const focused = old.contains(document.activeElement) ? document.activeElement : null;
+  const isSame = (each) => each.tagName === focused.tagName && each.id === focused.id && each.href === focused.href;
+  const open = [...old.querySelectorAll("details")].map((each) => each.open);
   [...fresh.querySelectorAll("details")].forEach((each, place) => { each.open = open[place] ?? each.open; });
-}
-
-function replaceMain(fresh) {
-  const main = document.getElementById("main");
-  const focused = document.activeElement;
-  const link = focused && main.contains(focused) ? [focused.tagName, focused.id, focused.getAttribute("href")] : null;
-  keepStanding(fresh);
-  main.replaceChildren(...fresh.childNodes);
-  if (!link) return;
-  const again = [...main.querySelectorAll(link[0])]
-    .find((each) => each.id === link[1] && each.getAttribute("href") === link[2]);
-  again?.focus({ preventScroll: true });
+  old.replaceChildren(...fresh.childNodes);
+  if (focused) [...old.querySelectorAll("*")].find(isSame)?.focus({ preventScroll: true });
 }
 
 async function refresh() {
@@ -44,7 +36,10 @@ async function refresh() {
   if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   ahead = Date.parse(page.documentElement.dataset.now) - Date.now();
-  replaceMain(page.getElementById("main"));
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const fresh = page.getElementById(part.id);
+    if (fresh) replace(part, fresh);
+  }
 }
 
 function follow(seconds) {
@@ -77,5 +72,5 @@ function turnByKeys(event) {
 countOn();
 setInterval(countOn, 1000);
 document.addEventListener("keydown", turnByKeys);
-const seconds = Number(document.getElementById("main").dataset.live);
-if (seconds) follow(seconds);
+const live = document.querySelector("[data-live]");
+if (live) follow(Number(live.dataset.live));
