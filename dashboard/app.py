@@ -101,6 +101,8 @@ def dashboard_app(site: Site) -> Gate:
         },
         lifespan=lifespan,
     )
+    # It would name the host by which it was called, which behind a proxy is another.
+    app.router.redirect_slashes = False
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     return Gate(app, site.token, site.prefix.rstrip("/"), _turned_away)
 

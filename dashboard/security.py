@@ -56,14 +56,19 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        # A proxy may hand on the path with the prefix or without: links have it, and routes do not care.
-        scope = {**scope, "root_path": self.prefix}
-        path = scope["path"].removeprefix(self.prefix) or "/"
+        path = self._own_path(scope["path"])
+        scope = {**scope, "root_path": self.prefix, "path": self.prefix + path}
         send = _with_headers(send, ASKED_AGAIN if path.startswith("/static/") else "no-store")
         if status := self._problem(scope, path):
             await self.refuse(scope, status)(scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+    def _own_path(self, path: str) -> str:
+        """Return the path below the prefix, with which a proxy may hand it on, or without."""
+        if path == self.prefix or path.startswith(f"{self.prefix}/"):
+            path = path.removeprefix(self.prefix)
+        return path or "/"
 
     def _problem(self, scope: Scope, path: str) -> int:
         """Return the status with which a request is turned away, 0 if it may pass."""

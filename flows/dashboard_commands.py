@@ -44,6 +44,8 @@ def dashboard(
         from flows.roots import chosen_tiers
 
         tiers = chosen_tiers(slow, fast, fast_budget=fast_budget)
+        if not tiers.slow.is_dir():
+            say(f"warning: there is no folder {tiers.slow} yet; what is published there will show up", err=True)
         answers = AnswersInAnotherProcess(tiers, device=device) if find_spec("torch") else None
         site = Site(tiers, token=os.environ.get(TOKEN, ""), prefix=prefix.rstrip("/"), answers=answers)
         serve(site, DashboardPlace(host, port, prefix.rstrip("/")), say=lambda line: say(line, err=True))
