@@ -12,6 +12,9 @@ PARALLEL := --numprocesses $(shell expr $$(nproc) + 1) --dist worksteal
 ROOM := $(shell df --output=avail /dev/shm 2>/dev/null | tail -1)
 MEMORY := $(shell test $(or $(ROOM),0) -gt 4000000 && echo PYTEST_DEBUG_TEMPROOT=/dev/shm)
 
+# Many containers have it set, and every process compiles torch, and the tests, anew: 5 s for each of hundreds.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-all test test-all reliability lint bench clean lock runtime develop
 
