@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from dashboard.answers import NoAnswer
@@ -25,6 +25,7 @@ from storage.bundles import Bundle
 from storage.errors import DatasetError
 from storage.layout import DatasetFolder
 from storage.models import lineage_in, model_name, versions_of
+from storage.plain_files import read_file
 from tasks.ops.model_report import Model, model_report
 
 IMPROVING = frozenset({"superres", "gan-generator", "gan"})
@@ -73,7 +74,8 @@ def model_routes(site: Site) -> Sequence[BaseRoute]:
         found = sample_file(folder, request.path_params["run"], request.path_params["file"])
         if found is None:
             raise HTTPException(404, "There is no such picture of a run.")
-        return FileResponse(found, media_type="image/png", headers={"cache-control": ASKED_AGAIN})
+        # Not by its path: a link among the samples would lead out of here.
+        return Response(read_file(found), media_type="image/png", headers={"cache-control": ASKED_AGAIN})
 
     return [
         Route("/models", models),
