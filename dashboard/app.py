@@ -101,7 +101,7 @@ def dashboard_app(site: Site) -> Gate:
         },
         lifespan=lifespan,
     )
-    # It would name the host by which it was called, which behind a proxy is another.
+    # It would lead to the host that the request names, and forget the prefix that a proxy took away.
     app.router.redirect_slashes = False
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     return Gate(app, site.token, site.prefix.rstrip("/"), _turned_away)
@@ -123,7 +123,7 @@ async def _signed_in(request: Request, site: Site) -> Response:
     response.set_cookie(
         COOKIE,
         cookie_value(site.token),
-        path=f"{prefix}/",
+        path=prefix or "/",  # /imagemill without a slash at its end is known, too
         httponly=True,
         samesite="strict",
         secure=request.headers.get("x-forwarded-proto") == "https",

@@ -53,8 +53,11 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
+            return
+        if scope["type"] != "http":  # no page talks by a websocket
+            await send({"type": "websocket.close", "code": 1008})
             return
         path = self._own_path(scope["path"])
         scope = {**scope, "root_path": self.prefix, "path": self.prefix + path}
