@@ -17,6 +17,8 @@ from dashboard.rendering import page
 from dashboard.shelf import shards_staged, shelf_line, uses_of
 from dashboard.site import Site
 from storage.bundles import Bundle
+from storage.digests import digest_of
+from storage.errors import DamagedDataset
 from storage.layout import DatasetFolder
 from storage.pair_versions import PairVersion
 from storage.plain_files import read_file
@@ -104,11 +106,11 @@ def refused_of(folder: DatasetFolder, version: AnyVersion) -> tuple[RefusedGroup
     """Return what a version refused, by reason, the commonest first.
 
     Raises:
-        DamagedDataset: its report is missing.
+        DamagedDataset: its report is not what was published.
     """
     if not isinstance(version, Version) or not version.refused:
         return ()
-    text = read_file(folder.objects / version.report.name).decode("utf-8", "replace")
+    text = _report(folder, version).decode()
     counts: Counter[str] = Counter()
     first: dict[str, list[tuple[str, str]]] = {}
     for line in csv.DictReader(io.StringIO(text)):
@@ -121,6 +123,16 @@ def refused_of(folder: DatasetFolder, version: AnyVersion) -> tuple[RefusedGroup
         RefusedGroup(reason, count, EXPLANATIONS.get(reason), tuple(first[reason]))
         for reason, count in counts.most_common()
     )
+
+
+def _report(folder: DatasetFolder, version: Version) -> bytes:
+    path = folder.objects / version.report.name
+    content = read_file(path)
+    if digest_of(content) != version.report.digest:
+        raise DamagedDataset(
+            f"{path} is not the report that was published", path=path, remedy=f"run: imagemill repair {folder.name}"
+        )
+    return content
 
 
 def squares_of(site: Site, dataset: str, version: AnyVersion) -> Squares | None:
