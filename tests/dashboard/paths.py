@@ -40,6 +40,8 @@ PAGES = (
     "/models/devise",
     "/models/faces",
     "/models/faces?version=1",
+    "/models/candidate",
+    "/models/begun",
 )
 PICTURES = tuple(f"/models/faces/runs/run-1/{name}" for name in SAMPLES)
 IDENTITY = "{identity}"

@@ -26,7 +26,7 @@ from tests.faults.bare_prepare import BareJob, prepare, settings_of
 from tests.faults.hostile_names import Tree, put_hostile_names
 from tests.faults.hostile_pictures import jpeg
 from tests.oracles.conversions import encoded
-from tests.storage.stored_models import METRIC, finished_run, new_model, promoted
+from tests.storage.stored_models import METRIC, finished_run, new_model, promoted, registered
 from tests.tasks.ops.prepared_images import add_files
 from tests.tasks.ops.searchable import Searchable, picture, published_searchable
 
@@ -75,7 +75,8 @@ def made_roots(root: Path) -> Roots:
 
     Datasets: `photos` with words, splits, a model and an index to search; `hostile`, of hostile names, some refused;
     `photos-plain`, pairs; `torn`, whose build stopped half-way; `nothing`, all of whose images were refused. Models:
-    `devise`, and `faces` of the pairs, whose card, samples and metrics are hostile. A run of `photos` failed.
+    `devise`; `faces` of the pairs, whose card, samples and metrics are hostile; `candidate`, which was never promoted;
+    `begun`, which has no version. A run of `photos` failed.
     """
     roots = Roots(root)
     searchable = published_searchable(root)
@@ -87,6 +88,8 @@ def made_roots(root: Path) -> Roots:
     make(BarePairs(str(roots.tiers.slow), str(roots.tiers.fast), PAIRS, "photos-plain", side=16))
     leave_unfinished(roots, searchable)
     _register_faces(roots)
+    registered(new_model(roots.tiers.slow, "candidate"))
+    new_model(roots.tiers.slow, "begun")
     write_failure(roots.folder("photos"))
     stage(roots.tiers, "photos", needed_for_sizes(read_version(roots.folder("photos"), 1), (8,)))
     return roots
