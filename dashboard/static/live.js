@@ -1,8 +1,10 @@
-// Keeps a page as it is now: ages count on, and parts that move (data-live, every so many seconds) are asked for again.
+// Keeps a page as it is now: ages count on, and a page that shows what moves asks for itself again.
 // It writes nothing, and works on what the server rendered: without it, the page is the same, and stands still.
 
 const units = [["s", 1, 90], ["min", 60, 5400], ["h", 3600, 48 * 3600]];
 const state = document.getElementById("live-state");
+// All of a page, or the part of it that moves.
+const live = document.querySelector("[data-live]");
 // The server's clock decides: that of this machine may be wrong.
 let ahead = Date.parse(document.documentElement.dataset.now) - Date.now();
 
@@ -20,14 +22,35 @@ function countOn() {
   }
 }
 
-// What somebody has opened stays open, and what has the focus keeps it.
-function replace(old, fresh) {
-  const focused = old.contains(document.activeElement) ? document.activeElement : null;
-  const isSame = (each) => each.tagName === focused.tagName && each.id === focused.id && each.href === focused.href;
-  const open = [...old.querySelectorAll("details")].map((each) => each.open);
-  [...fresh.querySelectorAll("details")].forEach((each, place) => { each.open = open[place] ?? each.open; });
-  old.replaceChildren(...fresh.childNodes);
-  if (focused) [...old.querySelectorAll("*")].find(isSame)?.focus({ preventScroll: true });
+// What a list is kept by, so that a new line does not push the focus on to another one.
+function keyOf(node) {
+  const link = ["LI", "TR"].includes(node.nodeName) ? node.querySelector("a")?.getAttribute("href") : "";
+  return `${node.nodeName} ${node.id ?? ""} ${link ?? ""}`;
+}
+
+// Makes a node what the server shows now, and touches nothing that is so already: what has the focus, is open, is
+// marked or is scrolled to stays, a bar moves on from where it was, and nothing is read aloud twice.
+function become(node, fresh) {
+  if (node.nodeType !== Node.ELEMENT_NODE) {
+    if (node.nodeValue !== fresh.nodeValue) node.nodeValue = fresh.nodeValue;
+    return;
+  }
+  for (const { name } of [...node.attributes]) {
+    if (name !== "open" && !fresh.hasAttribute(name)) node.removeAttribute(name);
+  }
+  for (const { name, value } of fresh.attributes) {
+    if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+  }
+  const standing = Map.groupBy(node.childNodes, keyOf);
+  const children = [...fresh.childNodes].map((child) => {
+    const kept = standing.get(keyOf(child))?.shift();
+    if (kept) become(kept, child);
+    return kept ?? child;
+  });
+  for (const gone of [...standing.values()].flat()) gone.remove();
+  children.forEach((child, place) => {
+    if (node.childNodes[place] !== child) node.insertBefore(child, node.childNodes[place] ?? null);
+  });
 }
 
 async function refresh() {
@@ -36,10 +59,7 @@ async function refresh() {
   if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   ahead = Date.parse(page.documentElement.dataset.now) - Date.now();
-  for (const part of document.querySelectorAll("[data-live]")) {
-    const fresh = page.getElementById(part.id);
-    if (fresh) replace(part, fresh);
-  }
+  become(live, page.getElementById(live.id));
 }
 
 function follow(seconds) {
@@ -72,5 +92,4 @@ function turnByKeys(event) {
 countOn();
 setInterval(countOn, 1000);
 document.addEventListener("keydown", turnByKeys);
-const live = document.querySelector("[data-live]");
 if (live) follow(Number(live.dataset.live));
