@@ -22,7 +22,8 @@ def run_routes(site: Site) -> Sequence[BaseRoute]:
     """Return the routes of this view."""
 
     def runs(request: Request) -> Response:
-        builds, failures, prefect = site.builds.get(), site.failures.get(), site.prefect.get().value
+        builds, failures, prefect = site.builds.get(), site.failures.get(), site.prefect.get()
+        last = prefect.value.last
         return page(
             request,
             "runs.html",
@@ -32,8 +33,9 @@ def run_routes(site: Site) -> Sequence[BaseRoute]:
                 "at_work": [build for build in builds.value if build.holder is not None],
                 "trainings": site.trainings.get(),
                 "failures": failures,
-                "failed_runs": failed_runs(prefect.last.value, failures.value) if prefect.last else [],
-                "prefect": prefect,
+                "failed_runs": failed_runs(last.value, failures.value) if last else [],
+                "prefect": prefect.value,
+                "prefect_asked": prefect.read_at,
                 "shelf": site.shelf.get(),
             },
         )
