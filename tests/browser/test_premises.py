@@ -19,6 +19,8 @@ from tests.browser.picture_tree import HOSTILE_CLASSES, HOSTILE_PICTURE, PICTURE
 from tests.browser.premises import Premises
 from tests.oracles.published_dataset import record_body
 
+pytestmark = pytest.mark.slow
+
 
 def told(published: Premises, *arguments: str) -> str:
     """Return what a command says, as JSON."""
