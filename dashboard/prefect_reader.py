@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,8 @@ from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, get_current_settings, t
 
 from dashboard.rendering import one_line
 from dashboard.snapshots import Fresh
+
+logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 5.0
 RECENT, COMING, MOST_DEPLOYMENTS = 100, 100, 200
@@ -114,6 +117,9 @@ class PrefectReader:
                 started = datetime.now(UTC)
                 with get_client(httpx_settings={"timeout": PATIENCE_SECONDS}, sync_client=True) as client:
                     self._last = Fresh(_state(client, settings.ui_url or pages_of(api)), started)
+            except ValueError as error:  # no JSON, or not of Prefect's shape
+                logger.warning("%s does not answer as Prefect does: %s", api, error)
+                return PrefectAnswer(self._last, f"What answers at {api} is not Prefect, or another version of it")
             except (httpx.HTTPError, PrefectHTTPStatusError, RuntimeError) as error:
                 told = one_line(str(error)) or type(error).__name__
                 return PrefectAnswer(self._last, f"Prefect does not answer at {api}: {told}")
@@ -160,7 +166,7 @@ def _shares(client: SyncPrefectClient, runs: list[UUID]) -> dict[UUID, float]:
         limit=200,
     )
     shares: dict[UUID, float] = {}
-    for artifact in sorted(found, key=lambda each: each.updated or datetime.min):
+    for artifact in sorted(found, key=lambda each: each.updated or datetime.min.replace(tzinfo=UTC)):
         if artifact.flow_run_id is not None and isinstance(artifact.data, int | float):
             shares[artifact.flow_run_id] = min(max(artifact.data / 100, 0.0), 1.0)
     return shares
