@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import CancelledError, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -65,17 +65,18 @@ class AnswersInAnotherProcess:
     def _asked(
         self, question: Callable[Arguments, Answer], *arguments: Arguments.args, **options: Arguments.kwargs
     ) -> Answer:
-        future = self._started().submit(question, *arguments, **options)
         try:
-            return future.result(PATIENCE_SECONDS)
+            return self._started().submit(question, *arguments, **options).result(PATIENCE_SECONDS)
         except (ValueError, DatasetError) as error:
             raise NoAnswer(str(error)) from error
         except TimeoutError as error:
             self.close()
             raise NoAnswer(f"the model took more than {PATIENCE_SECONDS:.0f} s; try again") from error
-        except BrokenProcessPool as error:
+        except (BrokenProcessPool, CancelledError) as error:
             self.close()
             raise NoAnswer("the process that looks at pictures died, perhaps for lack of memory; try again") from error
+        except (OSError, RuntimeError) as error:  # a disk or a GPU failed, or lacks memory
+            raise NoAnswer(f"the model could not look at it: {error}") from error
 
     def _started(self) -> ProcessPoolExecutor:
         with self._lock:
