@@ -72,7 +72,7 @@ def chart(title: str, series: Series) -> Chart | None:
     last = max(step for points in drawn.values() for step, _ in points)
     scale = _Scale(low, high, max(last, 1), is_logarithmic)
     lines = tuple(_line(name, points, scale) for name, points in drawn.items())
-    middle = math.sqrt(low * high) if is_logarithmic else (low + high) / 2
+    middle = math.sqrt(low) * math.sqrt(high) if is_logarithmic else (low + high) / 2
     ticks = tuple(Tick(_short(value), scale.y(value)) for value in (high, middle, low))
     return Chart(title, lines, ticks, last, is_logarithmic, tuple(list(kept)[MOST_LINES:]))
 

@@ -128,7 +128,8 @@ def before_after(tiers: Tiers, lineage: Lineage | None) -> BeforeAfter | None:
 
 def held_out_rows(catalogue: Catalogue, *, count: int = SHOWN_ROWS) -> tuple[int, ...]:
     """Return the first rows that a model did not learn from, or the first of all where none were held out."""
-    return catalogue.first_of("test", count) or catalogue.first_of("valid", count) or tuple(range(count))
+    every = tuple(range(min(count, catalogue.version.stored)))
+    return catalogue.first_of("test", count) or catalogue.first_of("valid", count) or every
 
 
 def _sample_files(folder: DatasetFolder, run: str) -> Iterator[Path]:

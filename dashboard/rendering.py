@@ -107,14 +107,11 @@ def size(count: float | None) -> str:
 
 def moment(value: datetime | str | None) -> datetime | None:
     """Return a time in UTC, also from a record's text; None where there is none."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    if value is None:
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return None if at is None else at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # no time, or one before the first year
         return None
-    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def ago(value: datetime | str | None, now: datetime) -> str:
