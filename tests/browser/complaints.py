@@ -11,6 +11,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Request, Respons
 LEVELS = ("error", "warning", "assert")
 FAILED = 400
 """From this status on, an answer is a complaint; Chromium's console tells it too, but not its address."""
+LEFT = "net::ERR_ABORTED"
 OWN_SCHEMES = ("data", "blob", "about")
 """What these name is part of the page."""
 
@@ -42,7 +43,9 @@ class Complaints:
                 self.lines.append(f"foreign: {request.url}")
 
         def on_failure(request: Request) -> None:
-            self.lines.append(f"failed: {request.method} {request.url} ({request.failure})")
+            # Whoever leaves a page ends what it was still asking for.
+            if request.failure != LEFT:
+                self.lines.append(f"failed: {request.method} {request.url} ({request.failure})")
 
         def on_response(response: Response) -> None:
             if response.status >= FAILED:

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from storage.tiers import Tiers
 from tests.browser.chromium import WITHOUT, Chromium, chromium_path, started_chromium
 from tests.browser.complaints import Complaints
+from tests.browser.dashboards import dashboard_command, dashboard_here
 from tests.browser.pages import NewPage
 from tests.browser.premises import Premises, premises
+from tests.browser.small_roots import made_small_roots
 from tests.faults.hostile_servers import own_server
 
 
@@ -64,3 +67,26 @@ def told_of_runs(prefect_with_runs: str) -> Iterator[str]:
     """The server with runs is the one that this process asks, for the length of a test; its address."""
     with temporary_settings({PREFECT_API_URL: prefect_with_runs}):
         yield prefect_with_runs
+
+
+@pytest.fixture(scope="session")
+def small_roots(tmp_path_factory: pytest.TempPathFactory) -> Tiers:
+    """What `made_small_roots` publishes, in two seconds. Do not change it."""
+    return made_small_roots(tmp_path_factory.mktemp("small-roots"))
+
+
+@pytest.fixture(scope="session")
+def small_dashboard(small_roots: Tiers) -> Iterator[str]:
+    """The address of a dashboard over the small roots; no Prefect is configured."""
+    with temporary_settings(restore_defaults={PREFECT_API_URL}), dashboard_here(small_roots) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def big_dashboard(
+    published: Premises, prefect_with_runs: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The address of `imagemill dashboard` over the premises, with Prefect's server and models that answer."""
+    home = tmp_path_factory.mktemp("dashboard")
+    with dashboard_command(published.tiers, home, api=prefect_with_runs) as dashboard:
+        yield dashboard.url

@@ -63,13 +63,13 @@ def plain_environment(home: Path) -> dict[str, str]:
 
 @contextmanager
 def own_server(
-    home: Path, environment: Mapping[str, str] = MappingProxyType({}), *, is_ours: bool = False
+    home: Path, environment: Mapping[str, str] = MappingProxyType({}), *, is_ours: bool = False, port: int = 0
 ) -> Iterator[OwnServer]:
-    """Start a server on a free port, with variables besides its own, and wait until it is healthy.
+    """Start a server, on a free port unless one is given, with variables besides its own, and wait until it is healthy.
 
     It is `prefect server start`, or the one that `imagemill serve` starts.
     """
-    port = free_port()
+    port = port or free_port()
     home.mkdir(parents=True, exist_ok=True)
     if "PREFECT_SERVER_DATABASE_CONNECTION_URL" not in environment:
         prefect_home(home)
