@@ -6,6 +6,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import uvicorn
@@ -68,7 +69,9 @@ def serve(site: Site, place: DashboardPlace, *, say: Callable[[str], None]) -> N
             proxy_headers=False,
             timeout_graceful_shutdown=3,
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        # It ends in order, and then raises the signal again, as if something were unfinished.
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listening(place: DashboardPlace) -> socket.socket:

@@ -12,10 +12,12 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -46,6 +48,7 @@ class AnswersInAnotherProcess:
         self._tiers, self._device = tiers, device
         self._lock = threading.Lock()
         self._pool: ProcessPoolExecutor | None = None
+        self._process: psutil.Process | None = None
 
     def near_picture(self, content: bytes, *, model: str, count: int, nouns: int) -> SearchResult:
         """Return the nouns and rows near the picture in the bytes of an image file."""
@@ -56,11 +59,14 @@ class AnswersInAnotherProcess:
         return self._asked(_improved, self._tiers, pixels, model, self._device)
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, also amid an answer: nobody waits for it any more, and nothing is lost with it."""
         with self._lock:
             if self._pool is not None:
                 self._pool.shutdown(wait=False, cancel_futures=True)
-                self._pool = None
+            if self._process is not None:
+                with suppress(psutil.NoSuchProcess):
+                    self._process.kill()
+            self._pool, self._process = None, None
 
     def _asked(
         self, question: Callable[Arguments, Answer], *arguments: Arguments.args, **options: Arguments.kwargs
@@ -83,6 +89,7 @@ class AnswersInAnotherProcess:
             if self._pool is None:
                 context = multiprocessing.get_context("spawn")
                 self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_bind_to_parent)
+                self._process = psutil.Process(self._pool.submit(os.getpid).result(PATIENCE_SECONDS))
             return self._pool
 
 

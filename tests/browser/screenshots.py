@@ -65,8 +65,9 @@ def _take(browser: Browser, server: str, device: Device, scheme: Scheme) -> None
 def _settle(page: Page) -> None:
     """Wait until all pictures that can be seen are there."""
     page.wait_for_function(
-        """() => [...document.images].every((image) => image.complete
-            || image.getBoundingClientRect().top > innerHeight)"""
+        """() => [...document.images].every((image) => image.complete || !image.checkVisibility()
+            || image.getBoundingClientRect().top > innerHeight)""",
+        timeout=120_000,
     )
 
 

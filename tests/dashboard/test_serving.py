@@ -25,8 +25,6 @@ from tests.faults.hostile_servers import plain_environment
 
 REPOSITORY = Path(__file__).parents[2]
 TOKEN = "t" * SHORTEST_TOKEN
-ENDED = 75
-"""What commands end with that were interrupted."""
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.org", ""])
@@ -126,7 +124,7 @@ def running(roots: Roots, home: Path, *options: str, **environment: str) -> Iter
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_answers_until_it_is_stopped_and_ends_as_commands_do(
+def test_it_answers_until_it_is_stopped_and_that_is_no_failure(
     kept_roots: Roots, tmp_path: Path, number: signal.Signals
 ):
     with running(kept_roots, tmp_path) as dashboard:
@@ -136,8 +134,7 @@ def test_it_answers_until_it_is_stopped_and_ends_as_commands_do(
         code = dashboard.end(number)
         assert dashboard.process.stderr is not None
         told = dashboard.process.stderr.read()
-    assert code == ENDED
-    assert "Traceback" not in told
+    assert (code, told) == (0, "")
     assert [process for process in below if process.is_running()] == []
 
 
