@@ -155,6 +155,8 @@ def markdown(text: str) -> Markup:
     """Return Markdown as HTML: HTML within it stays text, and a heading is two steps lower than it says."""
     # Markdown has no table without a header: a cell of one that says nothing is none.
     html = _markdown().render(text).replace("<th></th>", "<td></td>")
+    # Long lines of code are pushed aside by the arrow keys.
+    html = html.replace("<pre>", '<pre tabindex="0">')
     return Markup(re.sub(r"(</?h)([1-4])\b", lambda match: f"{match[1]}{int(match[2]) + 2}", html))
 
 
