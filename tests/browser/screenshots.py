@@ -31,8 +31,9 @@ VIEWS = {
 }
 TAKEN: tuple[Device, ...] = ("desktop", "phone")
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-COLOURS = 192
-"""Few enough for a small file; more than the pages have besides their pictures."""
+QUALITY = 86
+"""Of WebP: letters stay sharp, and a page takes 40 KB."""
+FRAME = (120, 128, 130)
 HEAD = ("rows-desktop-light", "superres-desktop-dark")
 
 
@@ -57,8 +58,7 @@ def _take(browser: Browser, server: str, device: Device, scheme: Scheme) -> None
         page.goto(address)
         _settle(page)
         picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-        target = PLACE / f"{name}-{device}-{scheme}.png"
-        picture.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+        picture.save(PLACE / f"{name}-{device}-{scheme}.webp", quality=QUALITY, method=6)
     context.close()
 
 
@@ -73,12 +73,12 @@ def _settle(page: Page) -> None:
 
 def _draw_head() -> None:
     """Draw the picture at the head of the README: two pages, one over the other."""
-    below, above = (Image.open(PLACE / f"{name}.png").convert("RGB") for name in HEAD)
-    head = Image.new("RGB", (1440, 900), (255, 255, 255))
-    head.paste(below, (0, 0))
-    head.paste(Image.new("RGB", (1004, 644), (120, 128, 130)), (434, 254))
-    head.paste(above.resize((1000, 625), Image.Resampling.LANCZOS), (436, 256))
-    head.crop((0, 0, 1440, 882)).quantize(COLOURS, dither=Image.Dither.NONE).save(PLACE / "head.png", optimize=True)
+    head, above = (Image.open(PLACE / f"{name}.webp").convert("RGB") for name in HEAD)
+    width, height = above.width * 7 // 10, above.height * 7 // 10
+    corner = (head.width - width, head.height - height)
+    head.paste(Image.new("RGB", (width + 3, height + 3), FRAME), (corner[0] - 3, corner[1] - 3))
+    head.paste(above.resize((width, height), Image.Resampling.LANCZOS), corner)
+    head.save(PLACE / "head.webp", quality=QUALITY, method=6)
 
 
 if __name__ == "__main__":
