@@ -18,6 +18,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from dashboard.bodies import read_body
 from dashboard.dataset_views import dataset_routes
 from dashboard.disk_views import disk_routes
 from dashboard.model_views import model_routes
@@ -109,12 +110,8 @@ def dashboard_app(site: Site) -> Gate:
 
 async def _signed_in(request: Request, site: Site) -> Response:
     """Give who sends the token a cookie, and lead on to the first page."""
-    content = bytearray()
-    async for part in request.stream():
-        content += part
-        if len(content) > MOST_FORM_BYTES:
-            raise HTTPException(413, "That is no token.")
-    fields = parse_qs(bytes(content).decode("utf-8", "replace"))
+    content = await read_body(request, most=MOST_FORM_BYTES, told="That is no token.")
+    fields = parse_qs(content.decode("utf-8", "replace"))
     shown = (fields.get("token") or [""])[0]
     if not site.token or not is_token(shown, site.token):
         return page(request, "sign_in.html", {"problem": "That was not the token."}, status=401)

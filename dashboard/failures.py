@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from dashboard.rendering import moment, one_line
+from dashboard.wording import moment, one_line
 from storage.datasets import find_datasets, require_own_parts
 from storage.errors import DamagedDataset, DatasetError
 from storage.json_text import NotDecoded, decoded

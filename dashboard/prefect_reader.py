@@ -24,8 +24,8 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, get_current_settings, temporary_settings
 
-from dashboard.rendering import one_line
 from dashboard.snapshots import Fresh
+from dashboard.wording import one_line
 
 logger = logging.getLogger(__name__)
 

@@ -8,12 +8,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from dashboard.answers import NoAnswer
+from dashboard.bodies import read_body
 from dashboard.catalogue import place_of_thumbnails
 from dashboard.rendering import page
 from dashboard.site import Site
@@ -119,7 +119,8 @@ def search_routes(site: Site) -> Sequence[BaseRoute]:
         return page(request, "search.html", values)
 
     async def by_picture(request: Request) -> Response:
-        content = await _body(request)
+        told = f"A picture may have {MOST_PICTURE_BYTES // 2**20} MiB."
+        content = await read_body(request, most=MOST_PICTURE_BYTES, told=told)
         return await run_in_threadpool(answer, request, content)
 
     def answer(request: Request, content: bytes) -> Response:
@@ -181,17 +182,3 @@ def _places(site: Site, result: SearchResult) -> dict[str, object]:
     version = site.versions.read(site.tiers.authority(searched.dataset), searched.version)
     sides = () if isinstance(version, Bundle) else version.sides
     return {"identity": version.identity[:16], "place": place_of_thumbnails(sides) if sides else 0}
-
-
-async def _body(request: Request) -> bytes:
-    """Return what was sent, as long as it may be a picture.
-
-    Raises:
-        HTTPException: 413, it is longer.
-    """
-    content = bytearray()
-    async for part in request.stream():
-        content += part
-        if len(content) > MOST_PICTURE_BYTES:
-            raise HTTPException(413, f"A picture may have {MOST_PICTURE_BYTES // 2**20} MiB.")
-    return bytes(content)

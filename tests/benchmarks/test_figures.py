@@ -13,6 +13,7 @@ ROWS = 16 * CHUNK
 LABELS = np.arange(ROWS) % 500
 
 
+@pytest.mark.slow
 def test_a_random_permutation_is_as_good_as_chance():
     found = shuffle_quality(np.random.default_rng(0).permutation(ROWS), LABELS, batch=64)
     assert found.distance == pytest.approx(1 - np.sqrt(0.5), abs=0.01)

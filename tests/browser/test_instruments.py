@@ -99,6 +99,7 @@ def told_by_pytest(folder: Path, **environment: str) -> str:
     return run.stdout
 
 
+@pytest.mark.slow
 def test_complaints_left_at_the_end_fail_a_test_and_those_it_takes_do_not(new_page: NewPage, tmp_path: Path):
     told = told_by_pytest(tmp_path)
     assert "2 passed, 1 error" in told
@@ -106,6 +107,7 @@ def test_complaints_left_at_the_end_fail_a_test_and_those_it_takes_do_not(new_pa
     assert "['console error: it hurts']" in told
 
 
+@pytest.mark.slow
 def test_without_a_browser_tests_of_pages_are_skipped_and_say_what_to_install(tmp_path: Path):
     told = told_by_pytest(tmp_path, PATH=str(tmp_path))
     assert "2 skipped" in told

@@ -54,6 +54,8 @@ def test_rows_are_turned_over_by_the_arrow_keys_but_not_while_somebody_types(new
     for key, row in (("ArrowRight", 4), ("ArrowLeft", 3), ("ArrowLeft", 2)):
         page.keyboard.press(key)
         expect(page.get_by_role("heading", level=1)).to_contain_text(f"row {row}")
+        # Keys are listened to once the script is there.
+        page.wait_for_load_state()
     page.goto("/datasets/photos/1/rows/0")
     page.keyboard.press("ArrowLeft")
     expect(page).to_have_url(re.compile("/rows/0$"))

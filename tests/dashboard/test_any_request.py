@@ -203,7 +203,12 @@ def test_many_files_damaged_at_random_are_told_and_no_error(kept_roots: Roots, t
     _trials(kept_roots, tmp_path, seed=seed, count=60)
 
 
-@pytest.mark.parametrize("kind", ["rows", "refused", "card", "metrics", "lineage", "result", "words", "features"])
+OTHER_KINDS = ("refused", "metrics", "lineage", "result", "words", "features")
+
+
+@pytest.mark.parametrize(
+    "kind", ["rows", "card", *(pytest.param(kind, marks=pytest.mark.slow) for kind in OTHER_KINDS)]
+)
 def test_each_kind_of_object_damaged_alone_is_told_and_no_error(kept_roots: Roots, tmp_path: Path, kind: str):
     chance = random.Random(kind)
     for number, damage in enumerate((_flipped, _truncated, _cut_lines, _replaced_by_a_link)):

@@ -49,6 +49,7 @@ def asked_pid(answers: AnswersInAnotherProcess) -> int:
     return answers._asked(_pid)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
@@ -80,6 +81,7 @@ def test_a_process_that_dies_over_a_question_is_told_and_the_next_is_answered(an
     assert psutil.pid_exists(asked_pid(answers))
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_while_nobody_asks_is_told_once(answers: AnswersInAnotherProcess):
     process = psutil.Process(asked_pid(answers))
     pool = answers._pool
@@ -92,6 +94,7 @@ def test_a_process_that_dies_while_nobody_asks_is_told_once(answers: AnswersInAn
     assert asked_pid(answers) != process.pid
 
 
+@pytest.mark.slow
 def test_after_it_was_closed_the_process_is_gone(answers: AnswersInAnotherProcess):
     process = psutil.Process(asked_pid(answers))
     answers.close()

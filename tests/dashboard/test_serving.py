@@ -123,7 +123,7 @@ def running(roots: Roots, home: Path, *options: str, **environment: str) -> Iter
         process.stderr.close()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_it_answers_until_it_is_stopped_and_that_is_no_failure(
     kept_roots: Roots, tmp_path: Path, number: signal.Signals
 ):

@@ -27,6 +27,9 @@ from flows.command_line import app
 from storage.reading import OpenVersion, open_version
 from storage.tiers import Tiers
 
+# What is imported later would be compiled and written then, which no reader may do.
+sys.dont_write_bytecode = True
+
 CANARY = b"CANARY"
 """Stands in every file outside of the dataset that an attack leads to."""
 MEMORY_BYTES = 3 * 1024**3

@@ -144,6 +144,7 @@ def test_of_two_runs_at_once_one_publishes_and_the_other_says_who_is_at_work(
     assert finished(first).code == 0
 
 
+@pytest.mark.slow
 def test_ctrl_c_at_a_terminal_ends_with_75_and_leaves_no_process_behind(demo_root: Path, tmp_path: Path):
     """A terminal sends Ctrl-C to every process of the command, and here Prefect's temporary server is one."""
     process = started(demo_root / "train", tmp_path, "")
