@@ -158,4 +158,4 @@ def print_demo(result: DemoResult, *, as_json: bool) -> None:
         "For real images: imagemill prepare /path/to/imagenet/train --dataset imagenet --slow /big/disk "
         "--fast /quick/disk --size 224"
     )
-    say(f"Look at more of it: imagemill show demo --slow {result.tiers.slow} --fast {result.tiers.fast} -o sheet.png")
+    say(f"Look at all of it: imagemill dashboard --slow {result.tiers.slow} --fast {result.tiers.fast}")
