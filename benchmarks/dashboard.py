@@ -28,7 +28,7 @@ from benchmarks.million_rows import CLASSES, NAME, ROWS, million_rows
 from benchmarks.provenance import ROOT, provenance
 from benchmarks.targets import Target, missed, target_table
 
-PAGES, QUICK_PAGES = 300, 20
+PAGES, QUICK_PAGES = 150, 20
 CONNECTIONS = 6
 WANTED_MS, WANTED_GROWTH = 200, 1.1
 

@@ -69,8 +69,11 @@ def test_rows_are_paged_through_from_the_first_to_the_last(new_page: NewPage, bi
     expect(page.locator(".thumb")).to_have_count(rows % PAGE_ROWS)
     expect(page.locator(".pages")).to_contain_text(f"to {rows}")
     expect(page.get_by_role("link", name="Next")).to_have_count(0)
+    # Keys are listened to once the script is there.
+    page.wait_for_load_state()
     page.keyboard.press("ArrowLeft")
     expect(page.locator(".pages")).to_contain_text(f"Rows {rows - rows % PAGE_ROWS - PAGE_ROWS + 1} to")
+    page.wait_for_load_state()
     page.keyboard.press("ArrowRight")
     page.get_by_role("link", name="First").click()
     expect(page.locator(".pages")).to_contain_text("Rows 1 to 60")
