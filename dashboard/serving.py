@@ -60,6 +60,7 @@ def serve(site: Site, place: DashboardPlace, *, say: Callable[[str], None]) -> N
     """
     place.require_safe(site.token)
     with _listening(place) as listener:
+        site.read_ahead()
         say(f"dashboard: {replace(place, port=listener.getsockname()[1]).url} (Ctrl-C stops it)")
         config = uvicorn.Config(
             dashboard_app(site),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dashboard.catalogue import Catalogue, Catalogues, as_jpeg, as_png, place_of_thumbnails
+from dashboard.site import Site
 from storage.digests import digest_of
 from storage.errors import DamagedDataset
 from storage.parquet import write_table
@@ -247,6 +248,19 @@ def test_looking_at_every_page_changes_nothing_below_either_root(roots: Roots):
         for path in (*paths_of(roots), "/datasets/torn", "/datasets/photos?version=7"):
             visitor.get(path)
             assert everything(roots) == before, path
+
+
+def test_what_is_read_ahead_leaves_no_trace_and_what_is_damaged_is_passed_over(
+    roots: Roots, caplog: pytest.LogCaptureFixture
+):
+    before = everything(roots)
+    Site(roots.tiers).read_ahead()
+    assert everything(roots) == before
+    assert "read ahead" not in caplog.text
+    for table in roots.root.glob("*/photos/objects/rows*"):
+        table.write_bytes(table.read_bytes()[:-1])
+    Site(roots.tiers).read_ahead()
+    assert "the rows of photos are not read ahead" in caplog.text
 
 
 def everything(roots: Roots) -> dict[Path, tuple[int, ...]]:
