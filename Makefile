@@ -28,7 +28,7 @@ demo-all: develop ## Run the whole pipeline on the demonstration set with small 
 	$(BIN)/imagemill run pipeline --demo demo-all --scale small
 
 test: develop ## Run the tests that each take seconds
-	$(MEMORY) $(BIN)/pytest -m "not slow" $(PARALLEL)
+	$(MEMORY) $(BIN)/pytest -m "not slow" -o faulthandler_timeout=300 $(PARALLEL)
 
 test-all: develop ## Run all tests, those that take minutes too
 	$(BIN)/pytest $(PARALLEL)

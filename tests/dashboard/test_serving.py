@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx
 import psutil
@@ -98,6 +99,16 @@ class Running:
         return psutil.Process(self.process.pid).children(recursive=True)
 
 
+def told_address(stderr: IO[str]) -> str:
+    """Read until the command says where it is; what it warns of before goes by."""
+    told = ""
+    for line in stderr:
+        told += line
+        if found := re.search(r"dashboard: (http://\S+/) \(Ctrl-C stops it\)", line):
+            return found[1]
+    pytest.fail(told or "it ended without a word")
+
+
 @contextmanager
 def running(roots: Roots, home: Path, *options: str, **environment: str) -> Iterator[Running]:
     roots_named = ["--slow", str(roots.tiers.slow), "--fast", str(roots.tiers.fast)]
@@ -112,10 +123,7 @@ def running(roots: Roots, home: Path, *options: str, **environment: str) -> Iter
     )
     try:
         assert process.stderr is not None
-        told = process.stderr.readline()
-        found = re.search(r"dashboard: (http://\S+/) \(Ctrl-C stops it\)", told)
-        assert found, told + process.stderr.read()
-        yield Running(process, found[1])
+        yield Running(process, told_address(process.stderr))
     finally:
         process.kill()
         process.wait()
