@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,6 +11,7 @@ import uvicorn
 
 from dashboard.app import dashboard_app
 from dashboard.site import Site
+from tasks.ops.listening import is_loopback, listening_socket, local_url
 
 SHORTEST_TOKEN = 16
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
@@ -29,8 +28,7 @@ class DashboardPlace:
     @property
     def url(self) -> str:
         """The address for those on this machine."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}{self.prefix}/"
+        return f"{local_url(self.host, self.port)}{self.prefix}/"
 
     def require_safe(self, token: str) -> None:
         """Check that nobody from outside could look without being asked for a token.
@@ -59,7 +57,7 @@ def serve(site: Site, place: DashboardPlace, *, say: Callable[[str], None]) -> N
         ValueError: it may not listen there, or cannot.
     """
     place.require_safe(site.token)
-    with _listening(place) as listener:
+    with listening_socket(place.host, place.port, server="dashboard") as listener:
         site.read_ahead()
         say(f"dashboard: {replace(place, port=listener.getsockname()[1]).url} (Ctrl-C stops it)")
         config = uvicorn.Config(
@@ -73,29 +71,3 @@ def serve(site: Site, place: DashboardPlace, *, say: Callable[[str], None]) -> N
         # It ends in order, and then raises the signal again, as if something were unfinished.
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
-
-
-def _listening(place: DashboardPlace) -> socket.socket:
-    """Return a socket that listens; the error of one that cannot says what to do."""
-    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
-    # Named as TCP, or else asyncio leaves Nagle's algorithm on, and a short page waits 40 ms for its last packet.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((place.host, place.port))
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        raise ValueError(
-            f"{place.host} port {place.port} cannot be listened on: {error.strerror}. If another dashboard is there, "
-            "stop it or choose another --port"
-        ) from error
-    return listener
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether an address is this machine's own."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

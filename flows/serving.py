@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import signal
 import socket
@@ -23,6 +22,7 @@ from flows.deploying import POOLS, deploy
 from flows.orchestrator import START_SECONDS, NoOrchestrator, is_healthy
 from flows.quiet_prefect import without_quiet
 from flows.supervision import Supervised, Supervisor
+from tasks.ops.listening import is_loopback, listening_socket, local_url
 
 POLL_SECONDS = 5
 """How often a worker asks for runs; Prefect's own 15 s make a person who started one wonder."""
@@ -41,8 +41,7 @@ class ServerPlace:
     @property
     def api(self) -> str:
         """The address for those on this machine."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/api"
+        return f"{local_url(self.host, self.port)}/api"
 
     def require_safe(self) -> None:
         """Check that nobody from outside could start runs here.
@@ -50,21 +49,12 @@ class ServerPlace:
         Raises:
             ValueError: it would listen beyond this machine without a password, or the port is taken.
         """
-        if not _is_loopback(self.host) and not os.environ.get(AUTH):
+        if not is_loopback(self.host) and not os.environ.get(AUTH):
             raise ValueError(
                 f"{self.host} can be reached from other machines, and whoever reaches Prefect's API can run code here. "
                 f"Set {AUTH}=user:password first, or leave --host away; docs/scaling.md has the whole set-up"
             )
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((self.host, self.port))
-            except OSError as error:
-                raise ValueError(
-                    f"{self.host} port {self.port} cannot be listened on: {error.strerror}. If another server is "
-                    "there, stop it or choose another --port"
-                ) from error
+        listening_socket(self.host, self.port, server="server").close()
 
 
 def serve(place: ServerPlace, order: DeployOrder, *, say: Callable[[str], None]) -> None:
@@ -138,10 +128,3 @@ def _wait_until(is_so: Callable[[], bool], supervisor: Supervisor, *, what: str)
             raise NoOrchestrator(f"Prefect did not start within {START_SECONDS} s: {what}")
         if not supervisor.run(0.5):
             return
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -18,9 +18,10 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from dashboard.serving import SHORTEST_TOKEN, DashboardPlace, is_loopback, serve
+from dashboard.serving import SHORTEST_TOKEN, DashboardPlace, serve
 from dashboard.site import Site
 from flows.command_line import app
+from tasks.ops.listening import is_loopback
 from tests.dashboard.small_roots import Roots
 from tests.faults.hostile_servers import plain_environment
 
