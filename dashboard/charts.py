@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-Series = Mapping[str, Sequence[tuple[int, float]]]
-"""Lines by name, each as points `(step, value)`."""
+from tasks.ops.curve_scale import CurveScale, Points, Series, thinned
 
 WIDTH, HEIGHT = 640, 220
 LEFT, RIGHT, TOP, BOTTOM = 78, 12, 10, 26
 MOST_LINES = 6
 """So many colours can be told apart, by the colour-blind, too."""
 MOST_POINTS = 400
-LOGARITHMIC_FROM = 30
-"""Where the highest value is so many times the lowest, steps of the same factor look alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +60,16 @@ def chart(title: str, series: Series) -> Chart | None:
     drawn = dict(list(kept.items())[:MOST_LINES])
     if not drawn:
         return None
-    values = [value for points in drawn.values() for _, value in points]
-    low, high = min(values), max(values)
-    is_logarithmic = low > 0 and high > LOGARITHMIC_FROM * low
-    if low == high:  # a steady number: draw it in the middle
-        low, high = low - (abs(low) or 1.0), high + (abs(high) or 1.0)
-    last = max(step for points in drawn.values() for step, _ in points)
-    scale = _Scale(low, high, max(last, 1), is_logarithmic)
-    lines = tuple(_line(name, points, scale) for name, points in drawn.items())
-    middle = math.sqrt(low) * math.sqrt(high) if is_logarithmic else (low + high) / 2
-    ticks = tuple(Tick(_short(value), scale.y(value)) for value in (high, middle, low))
-    return Chart(title, lines, ticks, last, is_logarithmic, tuple(list(kept)[MOST_LINES:]))
+    scale = CurveScale.over(value for points in drawn.values() for _, value in points)
+    field = _Field(scale, last=max(step for points in drawn.values() for step, _ in points))
+    lines = tuple(field.line(name, points) for name, points in drawn.items())
+    ticks = tuple(Tick(_short(value), field.y(value)) for value in (scale.high, scale.middle, scale.low))
+    return Chart(title, lines, ticks, field.last, scale.is_logarithmic, tuple(list(kept)[MOST_LINES:]))
 
 
-def grouped(series: Series) -> dict[str, dict[str, Sequence[tuple[int, float]]]]:
+def grouped(series: Series) -> dict[str, dict[str, Points]]:
     """Return the lines by panel: one named after another, as bicubic_psnr_y is after psnr_y, is drawn beside it."""
-    panels: dict[str, dict[str, Sequence[tuple[int, float]]]] = {}
+    panels: dict[str, dict[str, Points]] = {}
     for name, points in series.items():
         owner = next((other for other in series if name != other and name.endswith(f"_{other}")), name)
         panels.setdefault(owner, {})[name] = points
@@ -91,23 +81,20 @@ def _short(value: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scale:
-    low: float
-    high: float
+class _Field:
+    """The rectangle that the lines of a panel fill."""
+
+    scale: CurveScale
     last: int
-    is_logarithmic: bool
 
     def x(self, step: float) -> float:
-        return round(LEFT + (WIDTH - LEFT - RIGHT) * step / self.last, 1)
+        return round(LEFT + (WIDTH - LEFT - RIGHT) * step / max(self.last, 1), 1)
 
     def y(self, value: float) -> float:
-        low, high, at = (math.log10(each) if self.is_logarithmic else each for each in (self.low, self.high, value))
-        return round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - (at - low) / (high - low)), 1)
+        return round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - self.scale.share(value)), 1)
 
-
-def _line(name: str, points: Sequence[tuple[int, float]], scale: _Scale) -> Line:
-    every = -(-len(points) // MOST_POINTS)
-    thinned = list(points[len(points) - 1 :: -every])[::-1]
-    step, value = thinned[-1]
-    drawn = " ".join(f"{scale.x(at)},{scale.y(each)}" for at, each in thinned)
-    return Line(name, drawn, value, scale.x(step), scale.y(value))
+    def line(self, name: str, points: Points) -> Line:
+        drawn = thinned(points, most=MOST_POINTS)
+        step, value = drawn[-1]
+        text = " ".join(f"{self.x(at)},{self.y(each)}" for at, each in drawn)
+        return Line(name, text, value, self.x(step), self.y(value))

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
 from storage.names import without_controls
-
-Series = Mapping[str, Sequence[tuple[int, float]]]
-"""Lines by name, each as points `(step, value)`."""
+from tasks.ops.curve_scale import CurveScale, Series, thinned
 
 WIDTH, PANEL, GAP, LEFT, RIGHT, TOP = 1000, 220, 64, 90, 40, 40
 PAPER, INK, FAINT = (250, 250, 248), (60, 60, 60), (225, 225, 220)
@@ -20,8 +17,6 @@ COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (230, 15
 """After Okabe and Ito, told apart by the colour-blind, too."""
 MOST_LINES = len(COLOURS)
 MOST_POINTS = 1000
-LOGARITHMIC_FROM = 30
-"""Where the highest value is so many times the lowest, steps of the same factor look alike."""
 
 
 def curve_picture(losses: Series, metrics: Series) -> bytes:
@@ -42,48 +37,32 @@ def curve_picture(losses: Series, metrics: Series) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Panel:
-    """Lines, and the field that they fill: values from `low` to `high`, steps to `last`."""
+    """Lines, and the field that they fill: values on a scale, steps to `last`."""
 
     series: Series
-    low: float
-    high: float
+    scale: CurveScale
     top: int
     last: int
-    is_logarithmic: bool
 
     @classmethod
     def over(cls, series: Series, *, top: int, last: int) -> _Panel:
-        values = [value for points in series.values() for _, value in points if math.isfinite(value)] or [0.0]
-        low, high = min(values), max(values)
-        is_logarithmic = low > 0 and high > LOGARITHMIC_FROM * low
-        if low == high:  # a steady number: draw it in the middle
-            low, high = low - (abs(low) or 1.0), high + (abs(high) or 1.0)
-        return cls(series, low, high, top, last, is_logarithmic)
+        return cls(series, CurveScale.over(value for points in series.values() for _, value in points), top, last)
 
     def point(self, step: float, value: float) -> tuple[float, float]:
         """Return the pixel of a value."""
-        share = (self._height(value) - self._height(self.low)) / (self._height(self.high) - self._height(self.low))
-        return LEFT + (WIDTH - LEFT - RIGHT) * step / max(1, self.last), self.top + PANEL * (1 - share)
-
-    def middle(self) -> float:
-        return math.sqrt(self.low * self.high) if self.is_logarithmic else (self.low + self.high) / 2
-
-    def _height(self, value: float) -> float:
-        return math.log10(value) if self.is_logarithmic else value
+        x = LEFT + (WIDTH - LEFT - RIGHT) * step / max(1, self.last)
+        return x, self.top + PANEL * (1 - self.scale.share(value))
 
 
 def _short(series: Series) -> Series:
     """Return at most `MOST_LINES` lines of at most `MOST_POINTS` points, the last point among them."""
-    shortened = {}
-    for name, points in list(series.items())[:MOST_LINES]:
-        every = -(-len(points) // MOST_POINTS)
-        shortened[name] = list(points[len(points) - 1 :: -every])[::-1] if points else []
+    shortened = {name: thinned(points, most=MOST_POINTS) for name, points in list(series.items())[:MOST_LINES]}
     return {name: points for name, points in shortened.items() if points}
 
 
 def _draw_panel(draw: ImageDraw.ImageDraw, panel: _Panel, title: str) -> None:
     font = ImageFont.load_default(12)
-    for value in (panel.low, panel.middle(), panel.high):
+    for value in (panel.scale.low, panel.scale.middle, panel.scale.high):
         x, y = panel.point(0, value)
         draw.line((x, y, WIDTH - RIGHT, y), fill=FAINT)
         draw.text((LEFT - 8, y), f"{value:.4g}", fill=INK, font=font, anchor="rm")
@@ -97,6 +76,6 @@ def _draw_panel(draw: ImageDraw.ImageDraw, panel: _Panel, title: str) -> None:
         text = f"{without_controls(name)[:40]} {points[-1][1]:.4g}"
         draw.text((x, panel.top - 20), text, fill=colour, font=font)
         x += draw.textlength(text, font=font) + 16
-    kind = " (logarithmic)" if panel.is_logarithmic else ""
+    kind = " (logarithmic)" if panel.scale.is_logarithmic else ""
     draw.text((LEFT, panel.top + PANEL + 6), without_controls(title)[:60] + kind, fill=INK, font=font)
     draw.text((WIDTH - RIGHT, panel.top + PANEL + 6), f"{panel.last:,} steps", fill=INK, font=font, anchor="ra")

@@ -11,7 +11,8 @@ from pathlib import Path
 from PIL import Image
 
 from storage.run_directory import RunDirectory
-from tasks.ops.curve_picture import Series, curve_picture
+from tasks.ops.curve_picture import curve_picture
+from tasks.ops.curve_scale import Series
 from tasks.ops.markdown import code_span, embedded
 from tasks.ops.run_curve import CurveLine, losses_of, metrics_of
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.charts import HEIGHT, LOGARITHMIC_FROM, MOST_LINES, MOST_POINTS, WIDTH, chart, grouped
+from dashboard.charts import HEIGHT, MOST_LINES, MOST_POINTS, WIDTH, chart, grouped
 from dashboard.failures import OF_EACH, failures
 from dashboard.model_facts import before_after, sample_file, samples_in
 from dashboard.rendering import markdown
@@ -19,6 +19,7 @@ from dashboard.shelf import shelf_line, shelf_lines, uses_of
 from dashboard.snapshots import Snapshot
 from dashboard.wording import MOST_REASON, ago, figure, lasting, moment, one_line, plain, share, size
 from storage.lineage import Lineage, Origin
+from tasks.ops.curve_scale import LOGARITHMIC_FROM
 from tests.dashboard.asking import Markup
 from tests.dashboard.conftest import visitor_of
 from tests.dashboard.small_roots import MARKUP, RUN, SAMPLES, Roots, write_failure

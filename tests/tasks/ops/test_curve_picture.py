@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.ops.curve_picture import COLOURS, GAP, LEFT, PANEL, RIGHT, TOP, WIDTH, Series, curve_picture
+from tasks.ops.curve_picture import COLOURS, GAP, LEFT, PANEL, RIGHT, TOP, WIDTH, curve_picture
+from tasks.ops.curve_scale import Series
 
 
 def pixels(losses: Series, metrics: Series) -> np.ndarray:
@@ -48,6 +49,7 @@ def test_large_ratios_are_drawn_by_their_logarithm():
         ({"loss": [(0, 0.0)]}, {}),
         ({"loss": [(5, float("nan")), (6, float("inf"))]}, {"psnr": []}),
         ({"loss": [(0, -1e300), (1, 1e300)]}, {}),
+        ({"loss": [(0, 1e-200), (1, 1e-170)]}, {}),
         ({"\x1b[31m\n" * 50: [(0, 1.0)]}, {"‮": [(1, 1e-300)]}),
         ({f"loss {number}": [(0, 1.0)] for number in range(50)}, {f"m{number}": [(0, 1.0)] for number in range(50)}),
     ],
