@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.ops.search_results import SearchResult
+
+
+@dataclass(frozen=True, slots=True)
+class IndexVersion:
+    """What a search goes through: a version of the features of a dataset's rows."""
+
+    name: str
+    number: int
 
 
 class NoAnswer(Exception):
@@ -17,11 +26,11 @@ class NoAnswer(Exception):
 class ModelAnswers(Protocol):
     """Trained models at work; may be used by several threads."""
 
-    def near_picture(self, content: bytes, *, model: str, count: int, nouns: int) -> SearchResult:
-        """Return the nouns and rows near the picture in the bytes of an image file.
+    def near_picture(self, content: bytes, *, index: IndexVersion, count: int, nouns: int) -> SearchResult:
+        """Return the nouns and rows of an index near the picture in the bytes of an image file.
 
         Raises:
-            NoAnswer: they are no picture, or there is no model or no index to search.
+            NoAnswer: they are no picture, or the index, or the model that made it, is gone.
         """
         ...
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from dashboard.answers import NoAnswer
+from dashboard.answers import IndexVersion, NoAnswer
 from dashboard.bodies import read_body
 from dashboard.catalogue import place_of_thumbnails
 from dashboard.rendering import page
@@ -24,22 +23,13 @@ from storage.promotions import promoted_version
 from storage.tiers import Tiers
 from tasks.ops.image_search import ImageSearch, open_search
 from tasks.ops.search_index import find_index, wanted_index
-from tasks.ops.search_model import SearchModel, search_model
+from tasks.ops.search_model import search_model
 from tasks.ops.search_results import SearchResult
 
 FOUND, NOUNS = 48, 12
 MOST_LETTERS = 200
 HELD_SECONDS = 300.0
 MOST_PICTURE_BYTES = 32 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Searching:
-    """What is searched: a model and the version of its index."""
-
-    model: SearchModel
-    index: str
-    number: int
 
 
 class CannotSearch(Exception):
@@ -56,12 +46,12 @@ class Searcher:
     def __init__(self, tiers: Tiers) -> None:
         self._tiers = tiers
         self._lock = threading.Lock()
-        self._key: Searching | None = None
+        self._key: IndexVersion | None = None
         self._resources = ExitStack()
         self._search: ImageSearch | None = None
         self._letting_go: threading.Timer | None = None
 
-    def by_words(self, phrase: str, searching: Searching) -> SearchResult:
+    def by_words(self, phrase: str, index: IndexVersion) -> SearchResult:
         """Return the rows for what somebody typed.
 
         Raises:
@@ -69,7 +59,7 @@ class Searcher:
             DatasetError: what belongs to the index is gone.
         """
         with self._lock:
-            found = self._opened(searching).by_words([phrase], count=FOUND)
+            found = self._opened(index).by_words([phrase], count=FOUND)
             if self._letting_go is not None:
                 self._letting_go.cancel()
             self._letting_go = threading.Timer(HELD_SECONDS, self.close)
@@ -86,13 +76,11 @@ class Searcher:
         self._resources.close()
         self._search, self._key = None, None
 
-    def _opened(self, searching: Searching) -> ImageSearch:
-        if self._search is None or self._key != searching:
+    def _opened(self, index: IndexVersion) -> ImageSearch:
+        if self._search is None or self._key != index:
             self._let_go()
-            self._search = self._resources.enter_context(
-                open_search(self._tiers, searching.index, number=searching.number)
-            )
-            self._key = searching
+            self._search = self._resources.enter_context(open_search(self._tiers, index.name, number=index.number))
+            self._key = index
         return self._search
 
 
@@ -108,14 +96,15 @@ def search_routes(site: Site) -> Sequence[BaseRoute]:
             "result": None,
             "problem": "",
             "lacking": "",
+            "index": None,
             "by_picture": site.answers is not None,
         }
         try:
-            searching = what_to_search(site.tiers)
-            values |= {"searching": searching}
-            values |= _found(site, searcher, phrase, searching) if phrase else {}
+            index = what_to_search(site.tiers)
+            values |= {"index": index}
+            values |= _found(site, searcher, phrase, index) if phrase else {}
         except CannotSearch as error:
-            values |= {"lacking": str(error), "searching": None}
+            values |= {"lacking": str(error), "index": None}
         return page(request, "search.html", values)
 
     async def by_picture(request: Request) -> Response:
@@ -126,11 +115,10 @@ def search_routes(site: Site) -> Sequence[BaseRoute]:
     def answer(request: Request, content: bytes) -> Response:
         values = {"result": None, "problem": "", "phrase": ""}
         try:
-            searching = what_to_search(site.tiers)
+            index = what_to_search(site.tiers)
             if site.answers is None:
                 raise CannotSearch("This dashboard was started without the training packages, which look at pictures.")
-            reference = searching.model.reference
-            result = site.answers.near_picture(content, model=reference, count=FOUND, nouns=NOUNS)
+            result = site.answers.near_picture(content, index=index, count=FOUND, nouns=NOUNS)
             values |= {"result": result} | _places(site, result)
         except (CannotSearch, NoAnswer) as error:
             values |= {"problem": str(error)}
@@ -139,8 +127,8 @@ def search_routes(site: Site) -> Sequence[BaseRoute]:
     return [Route("/search", search), Route("/search/picture", by_picture, methods=["POST"])]
 
 
-def what_to_search(tiers: Tiers) -> Searching:
-    """Return the promoted model that knows words, and its index, the newest that there is.
+def what_to_search(tiers: Tiers) -> IndexVersion:
+    """Return the newest index by the promoted model that knows words.
 
     Raises:
         CannotSearch: there is no such model, or none of its rows has an index yet.
@@ -157,7 +145,7 @@ def what_to_search(tiers: Tiers) -> Searching:
             problems.append(str(error))
             continue
         if found.newest is not None:
-            return Searching(model, wanted.name, found.fitting or found.newest)
+            return IndexVersion(wanted.name, found.newest)
         problems.append(f"{found.problem}. Make it: imagemill features {wanted.dataset} --model {model.reference}")
     raise CannotSearch(
         problems[0]
@@ -166,9 +154,9 @@ def what_to_search(tiers: Tiers) -> Searching:
     )
 
 
-def _found(site: Site, searcher: Searcher, phrase: str, searching: Searching) -> dict[str, object]:
+def _found(site: Site, searcher: Searcher, phrase: str, index: IndexVersion) -> dict[str, object]:
     try:
-        result = searcher.by_words(phrase, searching)
+        result = searcher.by_words(phrase, index)
         return {"result": result} | _places(site, result)
     except UnknownDataset as error:
         raise CannotSearch(str(error)) from error

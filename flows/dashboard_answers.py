@@ -21,13 +21,11 @@ import psutil
 from numpy.typing import NDArray
 from PIL import Image
 
-from dashboard.answers import NoAnswer
+from dashboard.answers import IndexVersion, NoAnswer
 from storage.errors import DatasetError
 from storage.tiers import Tiers
 from tasks.ops.image_search import open_search
 from tasks.ops.query_picture import square_of
-from tasks.ops.search_index import find_index, wanted_index
-from tasks.ops.search_model import search_model
 from tasks.ops.search_results import SearchResult
 
 if TYPE_CHECKING:
@@ -50,9 +48,9 @@ class AnswersInAnotherProcess:
         self._pool: ProcessPoolExecutor | None = None
         self._process: psutil.Process | None = None
 
-    def near_picture(self, content: bytes, *, model: str, count: int, nouns: int) -> SearchResult:
-        """Return the nouns and rows near the picture in the bytes of an image file."""
-        return self._asked(_near_picture, self._tiers, content, model, count, nouns, self._device)
+    def near_picture(self, content: bytes, *, index: IndexVersion, count: int, nouns: int) -> SearchResult:
+        """Return the nouns and rows of an index near the picture in the bytes of an image file."""
+        return self._asked(_near_picture, self._tiers, content, index, count, nouns, self._device)
 
     def improved(self, pixels: NDArray[np.uint8], *, model: str) -> NDArray[np.uint8]:
         """Return what the model makes of `(h, w, 3)` uint8 RGB."""
@@ -107,15 +105,12 @@ def _bind_to_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _near_picture(tiers: Tiers, content: bytes, model: str, count: int, nouns: int, device: str) -> SearchResult:
+def _near_picture(
+    tiers: Tiers, content: bytes, index: IndexVersion, count: int, nouns: int, device: str
+) -> SearchResult:
     from flows.search import vector_of_picture
 
-    learnt = search_model(tiers, model)
-    wanted = wanted_index(tiers, learnt, learnt.dataset)
-    number = find_index(tiers, wanted).newest
-    if number is None:
-        raise ValueError(f"{learnt.dataset} has no index; make it: imagemill features {learnt.dataset} --model {model}")
-    with open_search(tiers, wanted.name, number=number) as search:
+    with open_search(tiers, index.name, number=index.number) as search:
         square = square_of(content, search.rows.version.parameters, search.features.size, name="this")
         vector = vector_of_picture(tiers, search.model.reference, square, device=device)
         return search.by_picture("this picture", vector, count=count, nouns=nouns, among="nouns")

@@ -6,13 +6,14 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import psutil
 import pytest
 from PIL import Image
 
-from dashboard.answers import NoAnswer
+from dashboard.answers import IndexVersion, NoAnswer
 from dashboard.app import dashboard_app
 from dashboard.site import Site
 from flows.dashboard_answers import AnswersInAnotherProcess
@@ -20,7 +21,10 @@ from storage.errors import DamagedDataset, DiskFull
 from tests.dashboard.asking import Markup, visiting
 from tests.dashboard.small_roots import Roots
 from tests.oracles.conversions import encoded
+from tests.tasks.ops import searchable
 from tests.tasks.ops.searchable import CAT, COLOURS, DOG, THING, picture
+
+INDEX = IndexVersion(searchable.INDEX, 1)
 
 
 @pytest.fixture
@@ -108,7 +112,7 @@ def test_nouns_and_rows_near_a_picture_are_those_of_its_colour(
 ):
     with visiting(dashboard_app(Site(kept_roots.tiers, answers=answers))) as visitor:
         answer = visitor.ask("POST", "/search/picture", body=encoded(picture(name, 77), "PNG"))
-        result = answers.near_picture(encoded(picture(name, 77), "PNG"), model="devise@1", count=12, nouns=3)
+        result = answers.near_picture(encoded(picture(name, 77), "PNG"), index=INDEX, count=12, nouns=3)
         refused = visitor.ask("POST", "/search/picture", body=b"no picture")
     assert result.nouns[0].label == noun
     assert {hit.label for hit in result.hits[:4]} == {noun}
@@ -125,11 +129,13 @@ def test_nouns_and_rows_near_a_picture_are_those_of_its_colour(
 def test_what_is_no_picture_and_what_is_no_model_is_a_sentence(kept_roots: Roots, answers: AnswersInAnotherProcess):
     for content in (b"", b"no picture", encoded(picture(THING, 1), "PNG")[:60], b"\xff\xd8\xff\xe0" * 100):
         with pytest.raises(NoAnswer, match=r"^this\b.{5,}"):
-            answers.near_picture(content, model="devise@1", count=3, nouns=3)
+            answers.near_picture(content, index=INDEX, count=3, nouns=3)
     good = encoded(Image.new("RGB", (40, 40), COLOURS[DOG]), "PNG")
-    for model in ("devise@9", "nothing", "nothing@1", "faces@1", "../../etc@1", "begun"):
+    for name in ("nothing", "photos", "model-faces", "../../etc", "begun"):
         with pytest.raises(NoAnswer, match=r"\w+ \w+"):
-            answers.near_picture(good, model=model, count=3, nouns=3)
+            answers.near_picture(good, index=IndexVersion(name, 1), count=3, nouns=3)
+    with pytest.raises(NoAnswer, match=r"\w+ \w+"):
+        answers.near_picture(good, index=replace(INDEX, number=9), count=3, nouns=3)
     for model in ("devise@1", "faces@1", "candidate@1", "nothing@1"):
         with pytest.raises(NoAnswer, match=r"\w+ \w+"):
             answers.improved(np.zeros((8, 8, 3), np.uint8), model=model)
