@@ -9,7 +9,6 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
-from starlette.convertors import CONVERTOR_TYPES, Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
@@ -38,40 +37,9 @@ MOST_FORM_BYTES = 4096
 TITLES = {401: "Please sign in", 404: "Not found", 405: "Not allowed", 413: "Too large", 421: "Wrong address"}
 
 
-class NumberConvertor(Convertor[int]):
-    """A number that some row or version may have; anything longer is no path of ours."""
-
-    regex = "[0-9]{1,12}"
-
-    def convert(self, value: str) -> int:
-        """Return the number of a path."""
-        return int(value)
-
-    def to_string(self, value: int) -> str:
-        """Return the path of a number."""
-        return str(value)
-
-
-class PictureConvertor(Convertor[str]):
-    """The formats in which rows are shown: small ones as jpg, exact ones as png."""
-
-    regex = "jpg|png"
-
-    def convert(self, value: str) -> str:
-        """Return the format that a path names."""
-        return value
-
-    def to_string(self, value: str) -> str:
-        """Return the path of a format."""
-        return value
-
-
 def dashboard_app(site: Site) -> Gate:
     """Return the application of a dashboard."""
     compile_templates()
-    for name, convertor in (("number", NumberConvertor()), ("picture", PictureConvertor())):
-        if name not in CONVERTOR_TYPES:
-            register_url_convertor(name, convertor)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -105,7 +73,7 @@ def dashboard_app(site: Site) -> Gate:
     # It would lead to the host that the request names, and forget the prefix that a proxy took away.
     app.router.redirect_slashes = False
     app.add_middleware(GZipMiddleware, minimum_size=1000)
-    return Gate(app, site.token, site.prefix.rstrip("/"), _turned_away)
+    return Gate(app, site.token, site.prefix, _turned_away)
 
 
 async def _signed_in(request: Request, site: Site) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -15,8 +16,17 @@ from storage.pair_versions import PairVersion
 from storage.publishing import AnyVersion, current_published
 from storage.versions import Version
 
-MOST_NUMBER = 10**12
-"""No page, row or version of ours has a higher number."""
+MOST_DIGITS = 12
+"""No page, row or version of ours has a longer number."""
+
+
+class NumberConvertor(IntegerConvertor):
+    """A number in a path, as in `{row:number}`; a longer one is no path of ours."""
+
+    regex = f"[0-9]{{1,{MOST_DIGITS}}}"
+
+
+register_url_convertor("number", NumberConvertor())
 
 
 def dataset_named(site: Site, name: str) -> DatasetFolder:
@@ -74,6 +84,6 @@ def number_asked(request: Request, name: str, *, default: int) -> int:
     text = request.query_params.get(name, "")
     if not text:
         return default
-    if not (text.isascii() and text.isdecimal()) or len(text) > 12:
+    if not (text.isascii() and text.isdecimal()) or len(text) > MOST_DIGITS:
         raise HTTPException(404, f"{name} should be a number from 0 on, got something else.")
     return int(text)

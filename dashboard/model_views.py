@@ -18,13 +18,12 @@ from dashboard.model_facts import BeforeAfter, before_after, held_out_rows, samp
 from dashboard.rendering import page
 from dashboard.row_views import FOREVER
 from dashboard.security import ASKED_AGAIN
-from dashboard.shelf import model_folders
 from dashboard.site import Site
 from dashboard.snapshots import Snapshot
 from storage.bundles import Bundle
 from storage.errors import DatasetError
 from storage.layout import DatasetFolder
-from storage.models import lineage_in, model_name, versions_of
+from storage.models import find_models, lineage_in, model_name, versions_of
 from storage.plain_files import read_file
 from tasks.ops.model_report import Model, model_report
 
@@ -36,7 +35,7 @@ KEPT_PICTURES = 64
 def model_routes(site: Site) -> Sequence[BaseRoute]:
     """Return the routes of this view."""
     reports: Snapshot[list[Model]] = Snapshot(
-        lambda: [model_report(folder) for folder in model_folders(site.tiers)], seconds=10
+        lambda: [model_report(folder) for folder in find_models(site.tiers.slow)], seconds=10
     )
     improved = ImprovedPictures(site)
 

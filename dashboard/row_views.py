@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +17,7 @@ from dashboard.rendering import page
 from dashboard.site import Site
 from storage.pair_versions import BAD, GOOD, PairVersion, RowVersion
 
+PICTURE = "/datasets/{name}/{version:number}/pictures/{identity}/{place:number}/{row:number}"
 PAGE_ROWS = 60
 THUMBNAIL_EDGE = 160
 FOREVER = "private, max-age=31536000, immutable"
@@ -60,22 +63,19 @@ def row_routes(site: Site) -> Sequence[BaseRoute]:
         }
         return page(request, "row.html", values)
 
-    def picture(request: Request) -> Response:
-        _, version, catalogue = _asked(site, request)
-        place, kind = request.path_params["place"], request.path_params["kind"]
-        if place >= len(version.sides) or request.path_params["identity"] != version.identity[:16]:
-            raise HTTPException(404, "There is no such picture.")
-        pixels = catalogue.pixels(_row_asked(request, version), place)
-        content = as_jpeg(pixels, edge=THUMBNAIL_EDGE) if kind == "jpg" else as_png(pixels)
-        media = "image/jpeg" if kind == "jpg" else "image/png"
-        return Response(content, media_type=media, headers={"cache-control": FOREVER})
+    def thumbnail(request: Request) -> Response:
+        content = as_jpeg(_pixels_asked(site, request), edge=THUMBNAIL_EDGE)
+        return Response(content, media_type="image/jpeg", headers={"cache-control": FOREVER})
+
+    def exact(request: Request) -> Response:
+        content = as_png(_pixels_asked(site, request))
+        return Response(content, media_type="image/png", headers={"cache-control": FOREVER})
 
     return [
         Route("/datasets/{name}/{version:number}/rows", rows),
         Route("/datasets/{name}/{version:number}/rows/{row:number}", row),
-        Route(
-            "/datasets/{name}/{version:number}/pictures/{identity}/{place:number}/{row:number}.{kind:picture}", picture
-        ),
+        Route(f"{PICTURE}.jpg", thumbnail),
+        Route(f"{PICTURE}.png", exact),
     ]
 
 
@@ -83,6 +83,14 @@ def _asked(site: Site, request: Request) -> tuple[str, RowVersion, Catalogue]:
     folder = dataset_named(site, request.path_params["name"])
     version = version_of_rows(site, folder, request.path_params["version"])
     return folder.name, version, site.catalogues.of(folder.name, version)
+
+
+def _pixels_asked(site: Site, request: Request) -> NDArray[np.uint8]:
+    _, version, catalogue = _asked(site, request)
+    place = request.path_params["place"]
+    if place >= len(version.sides) or request.path_params["identity"] != version.identity[:16]:
+        raise HTTPException(404, "There is no such picture.")
+    return catalogue.pixels(_row_asked(request, version), place)
 
 
 def _row_asked(request: Request, version: RowVersion) -> int:

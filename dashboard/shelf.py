@@ -13,7 +13,7 @@ from storage.datasets import find_datasets, kind_of, require_own_parts
 from storage.errors import DatasetError
 from storage.features import FEATURES
 from storage.layout import DatasetFolder
-from storage.models import MODELS, find_models, lineage_in, model_name, versions_of
+from storage.models import MODELS, lineage_in, model_name, versions_of
 from storage.pair_versions import BAD, PAIRS, PairVersion, RowVersion
 from storage.promotions import promoted_version
 from storage.publishing import AnyVersion, current_published
@@ -152,11 +152,6 @@ def _model_uses(folder: DatasetFolder, dataset: str) -> Iterator[Use]:
             if origin.name == dataset:
                 is_promoted = promoted is not None and promoted.number == version.number
                 yield Use(model_name(folder), version.number, "models", origin.role, origin.version, is_promoted)
-
-
-def model_folders(tiers: Tiers) -> list[DatasetFolder]:
-    """Return the folders of all models."""
-    return find_models(tiers.slow)
 
 
 def _is_model(folder: DatasetFolder) -> bool:

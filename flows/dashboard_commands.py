@@ -33,8 +33,10 @@ def dashboard(
 ) -> None:
     """Show runs, datasets, words, models, search and disks as pages that keep themselves up to date.
 
-    It only looks: it writes nothing, and starts nothing. Prefect is asked at
-    PREFECT_API_URL; without it, the pages show what the disks know.
+    It only looks: it changes nothing, and starts nothing. A search, or a word
+    looked up, keeps what it reads from being collected for five minutes.
+    Prefect is asked at PREFECT_API_URL; without it, the pages show what the
+    disks know.
     With IMAGEMILL_DASHBOARD_TOKEN set, whoever comes is asked for it.
     """
     with reported_errors(as_json=False):
@@ -43,9 +45,10 @@ def dashboard(
         from flows.dashboard_answers import AnswersInAnotherProcess
         from flows.roots import chosen_tiers
 
+        prefix = prefix.rstrip("/")
         tiers = chosen_tiers(slow, fast, fast_budget=fast_budget)
         if not tiers.slow.is_dir():
             say(f"warning: there is no folder {tiers.slow} yet; what is published there will show up", err=True)
         answers = AnswersInAnotherProcess(tiers, device=device) if find_spec("torch") else None
-        site = Site(tiers, token=os.environ.get(TOKEN, ""), prefix=prefix.rstrip("/"), answers=answers)
-        serve(site, DashboardPlace(host, port, prefix.rstrip("/")), say=lambda line: say(line, err=True))
+        site = Site(tiers, token=os.environ.get(TOKEN, ""), prefix=prefix, answers=answers)
+        serve(site, DashboardPlace(host, port, prefix), say=lambda line: say(line, err=True))
