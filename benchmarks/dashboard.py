@@ -78,11 +78,10 @@ def visited(root: Path) -> Iterator[Visitor]:
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None
-        told = process.stderr.readline()
-        base = re.search(r"http://\S+", told)
+        base = next(filter(None, (re.match(r"dashboard: (http://\S+)/ ", line) for line in process.stderr)), None)
         if base is None:
-            raise RuntimeError(f"the dashboard did not start: {told}{process.stderr.read()}")
-        with httpx.Client(base_url=base[0].rstrip("/"), timeout=60, trust_env=False) as client:
+            raise RuntimeError("the dashboard did not start")
+        with httpx.Client(base_url=base[1], timeout=60, trust_env=False) as client:
             yield Visitor(client, psutil.Process(process.pid))
     finally:
         process.terminate()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -33,12 +34,12 @@ class Dashboard:
 
     @property
     def is_up(self) -> bool:
-        return self.log.read_text().startswith("dashboard: http://") and "(Ctrl-C" in self.log.read_text()
+        return bool(self.url)
 
     @property
     def url(self) -> str:
-        """Its address without the slash at the end."""
-        return self.log.read_text().split()[1].rstrip("/")
+        """Its address without the slash at the end; "" as long as it has not said it."""
+        return told_address(self.log.read_text().splitlines()).rstrip("/")
 
     @property
     def port(self) -> int:
@@ -48,6 +49,12 @@ class Dashboard:
         """Stop it as Ctrl-C does, and wait until it has ended."""
         self.process.send_signal(signal.SIGINT)
         self.process.wait()
+
+
+def told_address(lines: Iterable[str]) -> str:
+    """Return the address in what the command writes, below what it may warn of first; "" where it is not told."""
+    found = (re.match(r"dashboard: (http://\S+/) \(Ctrl-C stops it\)", line) for line in lines)
+    return next((match[1] for match in found if match), "")
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import socket
 import subprocess
@@ -11,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import httpx
 import psutil
@@ -22,6 +20,7 @@ from dashboard.serving import SHORTEST_TOKEN, DashboardPlace, serve
 from dashboard.site import Site
 from flows.command_line import app
 from tasks.ops.listening import is_loopback
+from tests.browser.dashboards import told_address
 from tests.dashboard.small_roots import Roots
 from tests.faults.hostile_servers import plain_environment
 
@@ -100,16 +99,6 @@ class Running:
         return psutil.Process(self.process.pid).children(recursive=True)
 
 
-def told_address(stderr: IO[str]) -> str:
-    """Read until the command says where it is; what it warns of before goes by."""
-    told = ""
-    for line in stderr:
-        told += line
-        if found := re.search(r"dashboard: (http://\S+/) \(Ctrl-C stops it\)", line):
-            return found[1]
-    pytest.fail(told or "it ended without a word")
-
-
 @contextmanager
 def running(roots: Roots, home: Path, *options: str, **environment: str) -> Iterator[Running]:
     roots_named = ["--slow", str(roots.tiers.slow), "--fast", str(roots.tiers.fast)]
@@ -124,7 +113,9 @@ def running(roots: Roots, home: Path, *options: str, **environment: str) -> Iter
     )
     try:
         assert process.stderr is not None
-        yield Running(process, told_address(process.stderr))
+        url = told_address(process.stderr)
+        assert url, "it ended before it said where it is"
+        yield Running(process, url)
     finally:
         process.kill()
         process.wait()
