@@ -92,18 +92,23 @@ class BuildWatch:
         return tuple(sorted(found, key=lambda build: (build.holder is None, build.dataset)))
 
     def _builds_of(self, folder: DatasetFolder, seen: set[tuple[str, str]]) -> Iterator[Build]:
-        plans = list(_newer_plans(folder))
+        plans = dict(_newer_plans(folder))
         if not plans:
             return
         holder, written = builder_of(folder), _written_receipts(folder)
-        for identity in plans:
+        unfinished: list[tuple[float, _Followed]] = []
+        for identity, made_at in plans.items():
             followed = self._plan(folder, identity)
             if followed is None:
                 continue
             seen.add((folder.name, identity))
             self._follow(folder, followed, written)
             if len(followed.done) < len(followed.plan.shards):
-                yield _build(folder.name, followed, holder)
+                unfinished.append((max([made_at, *(one.at for one in followed.done.values())]), followed))
+        # Who builds the dataset is at one plan: the others were given up for it.
+        last = max((at for at, _ in unfinished), default=0.0)
+        for at, followed in unfinished:
+            yield _build(folder.name, followed, holder if at == last else None)
 
     def _plan(self, folder: DatasetFolder, identity: str) -> _Followed | None:
         key = (folder.name, identity)
@@ -130,8 +135,8 @@ class BuildWatch:
                 followed.done[shard.key] = _Done(receipt.listed, reasons, at)
 
 
-def _newer_plans(folder: DatasetFolder) -> Iterator[str]:
-    """Yield the identities of the plans that are younger than the newest version, of which it may not be made."""
+def _newer_plans(folder: DatasetFolder) -> Iterator[tuple[str, float]]:
+    """Yield the plans that are younger than the newest version, which is not made of them: identity, and when made."""
     numbers = version_numbers(folder)
     published = folder.version(numbers[-1]).lstat().st_mtime if numbers else 0.0
     place = folder.path / "plans"
@@ -140,8 +145,8 @@ def _newer_plans(folder: DatasetFolder) -> Iterator[str]:
     with os.scandir(place) as entries:
         for entry in entries:
             is_plan = entry.is_dir(follow_symlinks=False) and not entry.name.endswith(".partial")
-            if is_plan and entry.stat(follow_symlinks=False).st_mtime > published:
-                yield entry.name
+            if is_plan and (made_at := entry.stat(follow_symlinks=False).st_mtime) > published:
+                yield entry.name, made_at
 
 
 def _written_receipts(folder: DatasetFolder) -> dict[str, float]:

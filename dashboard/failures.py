@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from dashboard.wording import moment, one_line
 from storage.datasets import find_datasets, require_own_parts
@@ -28,22 +27,23 @@ OF_EACH = 3
 class _Note:
     at: str
     command: str
-    dataset: str
-    error: str
     message: str
-    exit_code: int | None = None
     remedy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A run that failed: of which dataset, when, why in one line, and whether a version came after it."""
+    """A run that failed: of which dataset, when, why in one line, what to do, and whether a version came after it.
+
+    `log` is the path of what it told, "" where that is gone.
+    """
 
     dataset: str
     command: str
     at: datetime | None
     reason: str
-    log: Path
+    remedy: str
+    log: str
     is_overcome: bool
 
 
@@ -75,8 +75,6 @@ def _failures_of(folder: DatasetFolder) -> Iterator[Failure]:
         at = moment(note.at)
         is_overcome = since is not None and at is not None and since > at
         reason = one_line(note.message)
-        yield Failure(folder.name, one_line(note.command), at, reason, _log(path), is_overcome)
-
-
-def _log(failure: Path) -> Path:
-    return failure.with_name(failure.name.removesuffix(".failure.json") + ".log")
+        log = path.with_name(path.name.removesuffix(".failure.json") + ".log")
+        told = str(log) if log.is_file() else ""
+        yield Failure(folder.name, one_line(note.command), at, reason, one_line(note.remedy or ""), told, is_overcome)

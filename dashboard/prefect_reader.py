@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -36,8 +37,9 @@ NOT_CONFIGURED = (
     "for example to that of `imagemill serve`: http://127.0.0.1:4200/api"
 )
 
+NAMING = ("dataset", "origin", "recipe", "model", "name", "source")
+"""The parameters of our jobs that tell what a run is about."""
 AT_WORK = frozenset({StateType.RUNNING, StateType.PENDING, StateType.CANCELLING, StateType.PAUSED})
-BAD = frozenset({StateType.FAILED, StateType.CRASHED})
 _ENDED = (StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED)
 
 
@@ -45,7 +47,8 @@ _ENDED = (StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CA
 class RunLine:
     """One run: `kind` is Prefect's type of its state in lower case, `reason` why it is in it, `share` how far it is.
 
-    `page` is its address on Prefect's pages; `share` is in [0, 1], None where it does not tell.
+    `page` is its address on Prefect's pages; `share` is in [0, 1], None where it does not tell. `subject` is what its
+    job names: dataset, recipe, model.
     """
 
     name: str
@@ -55,9 +58,9 @@ class RunLine:
     reason: str
     began: datetime | None
     ended: datetime | None
-    expected: datetime | None
     duration: timedelta | None
     page: str
+    subject: tuple[str, ...] = ()
     share: float | None = None
 
     @property
@@ -65,8 +68,8 @@ class RunLine:
         return self.kind in ("failed", "crashed")
 
     def is_overcome(self, runs: Iterable[RunLine]) -> bool:
-        """Tell whether one of `runs` is a later run of the same flow that completed."""
-        own = [run for run in runs if run.flow == self.flow and run.kind == "completed"]
+        """Tell whether one of `runs` is a later run of the same flow on the same subject that completed."""
+        own = [run for run in runs if (run.flow, run.subject, run.kind) == (self.flow, self.subject, "completed")]
         return any(run.ended and self.ended and run.ended > self.ended for run in own)
 
 
@@ -120,7 +123,7 @@ class PrefectReader:
             except ValueError as error:  # no JSON, or not of Prefect's shape
                 logger.warning("%s does not answer as Prefect does: %s", api, error)
                 return PrefectAnswer(self._last, f"What answers at {api} is not Prefect, or another version of it")
-            except (httpx.HTTPError, PrefectHTTPStatusError, RuntimeError) as error:
+            except (httpx.HTTPError, httpx.InvalidURL, PrefectHTTPStatusError, RuntimeError) as error:
                 told = one_line(str(error)) or type(error).__name__
                 return PrefectAnswer(self._last, f"Prefect does not answer at {api}: {told}")
         return PrefectAnswer(self._last, "")
@@ -183,11 +186,16 @@ def _line(run: FlowRun, names: Mapping[UUID, str], pages: str, shares: Mapping[U
         reason=one_line((state and state.message) or ""),
         began=run.start_time,
         ended=run.end_time,
-        expected=run.next_scheduled_start_time or run.expected_start_time,
         duration=run.total_run_time if is_over else run.estimated_run_time,
         page=f"{pages}/runs/flow-run/{run.id}",
+        subject=_subject(run.parameters),
         share=(shares or {}).get(run.id),
     )
+
+
+def _subject(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    job = parameters.get("job")
+    return tuple(f"{name}={job[name]}" for name in NAMING if name in job) if isinstance(job, Mapping) else ()
 
 
 def _flows(

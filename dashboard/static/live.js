@@ -5,6 +5,9 @@ const units = [["s", 1, 90], ["min", 60, 5400], ["h", 3600, 48 * 3600]];
 const state = document.getElementById("live-state");
 // All of a page, or the part of it that moves.
 const live = document.querySelector("[data-live]");
+const footer = document.querySelector("footer");
+// A connection may be cut without a word.
+const PATIENCE = 30000;
 // The server's clock decides: that of this machine may be wrong.
 let ahead = Date.parse(document.documentElement.dataset.now) - Date.now();
 
@@ -54,12 +57,14 @@ function become(node, fresh) {
 }
 
 async function refresh() {
-  const answer = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-store" });
+  const request = { headers: { accept: "text/html" }, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) };
+  const answer = await fetch(location.href, request);
   if (answer.status === 401) return location.reload();
   if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   ahead = Date.parse(page.documentElement.dataset.now) - Date.now();
   become(live, page.getElementById(live.id));
+  if (live.id === "main") become(footer, page.querySelector("footer"));
 }
 
 function follow(seconds) {

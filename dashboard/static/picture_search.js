@@ -2,16 +2,19 @@
 
 const form = document.querySelector("[data-drop]");
 const result = document.getElementById("result");
+let asked = 0;
 
 async function search(file) {
+  const mine = ++asked;
   result.textContent = `Looking at ${file.name} …`;
   try {
     const answer = await fetch(form.dataset.drop, { method: "POST", body: file });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const found = page.getElementById("main") ?? page.body;
-    result.replaceChildren(...found.childNodes);
+    // The answer to the last picture counts, whichever comes last.
+    if (mine === asked) result.replaceChildren(...found.childNodes);
   } catch {
-    result.textContent = "The dashboard does not answer; try again.";
+    if (mine === asked) result.textContent = "The dashboard does not answer; try again.";
   }
 }
 

@@ -195,6 +195,14 @@ def test_what_is_built_after_a_version_is_a_build_until_it_is_published(roots: R
     assert (build.listed, build.done) == (IMAGES + 1, 4)
 
 
+def test_of_two_plans_the_one_that_moved_last_is_at_work(roots: Roots, folder: DatasetFolder):
+    """A run that was interrupted, and begun anew with other options, left a plan that nobody will finish."""
+    start_build(roots, replace(job_of(roots), rows_per_shard=4), shards=1)
+    with held(folder):
+        builds = BuildWatch(roots.tiers).builds()
+    assert [(build.done, build.holder is not None) for build in builds] == [(4, True), (2 * EACH, False)]
+
+
 def test_a_dataset_that_was_removed_is_forgotten(roots: Roots, folder: DatasetFolder):
     watch = BuildWatch(roots.tiers)
     assert len(watch.builds()) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from prefect import flow
@@ -12,7 +12,7 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Failed, Running
 
-from dashboard.prefect_reader import NOT_CONFIGURED, PrefectAnswer, PrefectReader, pages_of
+from dashboard.prefect_reader import NOT_CONFIGURED, PrefectAnswer, PrefectReader, RunLine, pages_of
 from dashboard.snapshots import Fresh
 from tests.dashboard.asking import Markup
 from tests.dashboard.conftest import visitor_of
@@ -36,6 +36,23 @@ def test_where_nothing_listens_that_is_told():
     assert answer.last is None
     assert f"does not answer at http://127.0.0.1:{port}/api: " in answer.problem
     assert "refused" in answer.problem
+
+
+def test_an_address_that_is_none_is_told():
+    with temporary_settings({PREFECT_API_URL: "http://localhost:abc/api"}):
+        assert "does not answer at http://localhost:abc/api: " in PrefectReader().ask().problem
+
+
+def test_a_run_is_overcome_by_one_of_the_same_flow_on_the_same_subject():
+    bad = run_line("a", "failed", hour=1, subject=("dataset=a",))
+    others = [run_line("b", "completed", hour=2, subject=("dataset=b",)), run_line("a", "failed", hour=3)]
+    assert not bad.is_overcome([bad, *others, run_line("a", "completed", hour=0, subject=("dataset=a",))])
+    assert bad.is_overcome([bad, *others, run_line("a", "completed", hour=2, subject=("dataset=a",))])
+
+
+def run_line(name: str, kind: str, *, hour: int, subject: tuple[str, ...] = ()) -> RunLine:
+    at = datetime(2026, 11, 22, hour, tzinfo=UTC)
+    return RunLine(name, "prepare", kind.title(), kind, "", at, at, timedelta(seconds=1), "http://a", subject)
 
 
 @pytest.mark.parametrize("content", [b"<html>another site</html>", b"", b"{}", b"[1]", b"null"])
