@@ -49,6 +49,10 @@ def dashboard_app(site: Site) -> Gate:
     async def sign_in(request: Request) -> Response:
         return await _signed_in(request, site)
 
+    # Without a thread: they may all be waiting for a disk.
+    async def health(request: Request) -> Response:
+        return PlainTextResponse("ok")
+
     app = Starlette(
         routes=[
             *run_routes(site),
@@ -59,7 +63,7 @@ def dashboard_app(site: Site) -> Gate:
             *search_routes(site),
             *disk_routes(site),
             Route("/sign-in", sign_in, methods=["POST"]),
-            Route("/health", lambda request: PlainTextResponse("ok")),
+            Route("/health", health),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         exception_handlers={
@@ -101,7 +105,10 @@ def _turned_away(scope: Scope, status: int) -> Response:
     request = Request(scope)
     if status == 401:
         return page(request, "sign_in.html", {"problem": ""}, status=401)
-    told = "This dashboard is for this machine only, by the names localhost and 127.0.0.1."
+    told = (
+        "This dashboard is for this machine only, by the names localhost and 127.0.0.1. "
+        "For others, or through a proxy, start it with IMAGEMILL_DASHBOARD_TOKEN."
+    )
     return page(request, "error.html", {"status": status, "title": TITLES[status], "told": told}, status=status)
 
 

@@ -31,9 +31,11 @@ VIEWS = (
 
 def page(request: Request, template: str, values: Mapping[str, Any], *, status: int = 200) -> HTMLResponse:
     """Return a page; its template also knows the menu, the prefix of all links, and what time it is here."""
-    path = request.url.path.removeprefix(request.scope.get("root_path", "")).strip("/")
+    # Below a mount, as that of static files, the other one has the mount's path, too.
+    prefix = request.scope.get("app_root_path", request.scope.get("root_path", ""))
+    path = request.url.path.removeprefix(prefix).strip("/")
     known = {
-        "prefix": request.scope.get("root_path", ""),
+        "prefix": prefix,
         "views": VIEWS,
         "view": path.partition("/")[0],
         "now": datetime.now(UTC),

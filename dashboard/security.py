@@ -6,16 +6,19 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tasks.ops.listening import is_loopback
 
 COOKIE = "imagemill-token"
 OPEN_PATHS = frozenset({"/sign-in", "/health", "/static/style.css"})
 """What is answered without the token: whether the server lives, and the page that asks for it."""
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+FORWARDED = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"})
+"""Headers by which a proxy tells that somebody else than this machine asks."""
 
 HEADERS = {
     # Everything comes from the package itself: a name that sneaked a script or an address into a page is powerless.
@@ -43,7 +46,7 @@ class Gate:
 
     With a token, who does not show it by cookie or as `Authorization: Bearer …` gets 401. Without one, the server is
     for this machine, and is called by one of its names only: another site's page, whose name was made to point
-    here, gets 421. `prefix` is the path under which a proxy shows the pages.
+    here, gets 421, and so does who comes through a proxy. `prefix` is the path under which a proxy shows the pages.
     """
 
     app: ASGIApp
@@ -77,18 +80,16 @@ class Gate:
         """Return the status with which a request is turned away, 0 if it may pass."""
         headers = Headers(scope=scope)
         if not self.token:
-            return 0 if _host(headers) in LOOPBACK_NAMES else 421
-        return 0 if path in OPEN_PATHS or self._is_shown(headers) else 401
+            return 0 if is_loopback(_host(headers)) and not FORWARDED.intersection(headers.keys()) else 421
+        return 0 if path in OPEN_PATHS or self._is_shown(scope, headers) else 401
 
-    def _is_shown(self, headers: Headers) -> bool:
+    def _is_shown(self, scope: Scope, headers: Headers) -> bool:
         scheme, _, shown = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and is_token(shown.strip(), self.token):
             return True
-        try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-        except CookieError:
-            return False
-        return cookie is not None and hmac.compare_digest(cookie.value.encode(), cookie_value(self.token).encode())
+        # As a browser sends them: other applications of the same host may have set cookies against the rules.
+        cookie = HTTPConnection(scope).cookies.get(COOKIE, "")
+        return hmac.compare_digest(cookie.encode(), cookie_value(self.token).encode())
 
 
 def is_token(shown: str, token: str) -> bool:
@@ -103,7 +104,7 @@ def cookie_value(token: str) -> str:
 
 def _host(headers: Headers) -> str:
     host = headers.get("host", "").lower()
-    return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
 
 
 def _with_headers(send: Send, caching: str) -> Callable[[Message], Awaitable[None]]:

@@ -41,6 +41,11 @@ class DashboardPlace:
                 f"{self.host} can be reached from other machines, and your pictures could be looked at from there. "
                 "Set IMAGEMILL_DASHBOARD_TOKEN to a long secret first, or leave --host away"
             )
+        if self.prefix and not token:
+            raise ValueError(
+                f"the prefix {self.prefix} is for a proxy, through which your pictures could be looked at from "
+                "elsewhere. Set IMAGEMILL_DASHBOARD_TOKEN to a long secret first, or leave --prefix away"
+            )
         if token and len(token) < SHORTEST_TOKEN:
             raise ValueError(
                 f"the token has {len(token)} characters, and {SHORTEST_TOKEN} is the least that is hard to guess; "

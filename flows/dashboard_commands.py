@@ -33,8 +33,8 @@ def dashboard(
 ) -> None:
     """Show runs, datasets, words, models, search and disks as pages that keep themselves up to date.
 
-    It only looks: it changes nothing, and starts nothing. A search, or a word
-    looked up, keeps what it reads from being collected for five minutes.
+    It only looks: it changes nothing, and starts nothing. A search, or the
+    page of words, keeps what it reads from being collected for five minutes.
     Prefect is asked at PREFECT_API_URL; without it, the pages show what the
     disks know.
     With IMAGEMILL_DASHBOARD_TOKEN set, whoever comes is asked for it.

@@ -11,7 +11,7 @@ import pytest
 from starlette.types import Message
 
 from dashboard.app import dashboard_app
-from dashboard.security import HEADERS
+from dashboard.security import FORWARDED, HEADERS
 from dashboard.site import Site
 from tests.dashboard.asking import LOCAL, Answer, Markup, Visitor
 from tests.dashboard.conftest import visitor_of
@@ -92,6 +92,14 @@ def test_who_signs_in_gets_a_cookie_that_no_script_and_no_other_site_can_use(kep
         assert visitor.get("/datasets", cookie_of(answer)).status == 200
 
 
+@pytest.mark.parametrize("others", ["flag; {}", 'a={{"x":1}}; {}', "consent=a b; {}", "{}; q=a b", "{}; flag"])
+def test_cookies_of_other_applications_do_not_hide_ours(kept_roots: Roots, others: str):
+    """Cookies are shared by all ports of a host, and by all that a proxy shows of one."""
+    with guarded(kept_roots) as visitor:
+        cookie = cookie_of(signed_in(visitor))["cookie"]
+        assert visitor.get("/datasets", {"cookie": others.format(cookie)}).status == 200
+
+
 def test_behind_https_the_cookie_is_for_https_only(kept_roots: Roots):
     with guarded(kept_roots) as visitor:
         answer = signed_in(visitor, **{"x-forwarded-proto": "https"})
@@ -127,9 +135,17 @@ def test_a_server_without_a_token_goes_by_names_of_this_machine_only(kept_visito
         assert kept_visitor.get(path, {"host": host}).status == 421
 
 
-@pytest.mark.parametrize("host", [LOCAL, "localhost", "LOCALHOST:1", "[::1]:4300", "[::1]"])
+@pytest.mark.parametrize("host", [LOCAL, "localhost", "LOCALHOST:1", "127.8.9.1:4300", "[::1]:4300", "[::1]"])
 def test_every_name_of_this_machine_is_one(kept_visitor: Visitor, host: str):
     assert kept_visitor.get("/health", {"host": host}).status == 200
+
+
+@pytest.mark.parametrize("header", [*sorted(FORWARDED), "X-Forwarded-For"])
+def test_without_a_token_nobody_comes_through_a_proxy(kept_visitor: Visitor, kept_roots: Roots, header: str):
+    answer = kept_visitor.get("/datasets", {header: "203.0.113.7"})
+    assert (answer.status, "IMAGEMILL_DASHBOARD_TOKEN" in answer.text) == (421, True)
+    with guarded(kept_roots) as visitor:
+        assert visitor.get("/datasets", BEARER | {header: "203.0.113.7"}).status == 200
 
 
 def test_with_a_token_the_server_goes_by_any_name(kept_roots: Roots):
@@ -220,6 +236,14 @@ def test_every_answer_has_the_headers(kept_roots: Roots):
     for answer in answers:
         assert HEADERS.items() <= answer.headers.items()
         assert answer.headers["cache-control"]
+
+
+def test_the_page_of_a_static_file_that_is_none_has_the_right_links(kept_roots: Roots):
+    with guarded(kept_roots, prefix="/mill") as visitor:
+        answer = visitor.get("/mill/static/nothing.css", BEARER)
+    assert answer.status == 404
+    assert "/mill/static/style.css" in Markup(answer.text).values("href")
+    assert not any(link.startswith("/mill/static/static") for link in Markup(answer.text).values("href", "src"))
 
 
 def test_an_answer_to_what_is_damaged_has_the_headers(roots: Roots):
@@ -339,7 +363,7 @@ TRICKS = (
     "/models/faces/runs/run-1/config.toml", "/models/faces/runs/run-1/000000003-faces.png",
     "/models/faces/runs/../runs/000000002-faces.png", "/models/faces/runs/run-1%2fsamples/000000002-faces.png",
     "/models/faces/runs/.%2frun-1/000000002-faces.png", "/models/faces/runs/run-2/000000002-faces.png",
-    "/models/faces/1/improved/0.png", "/models/devise/1/improved/0.png", "/models/faces/9/improved/0.png",
+    "/models/faces/1/improved/0.png", f"/models/devise/1/improved/{IDENTITY}/0.png", "/models/faces/9/improved/0.png",
     "/health/", "//", "//evil.example/", "/%2f%2fevil.example", "/sign-in", "/search/picture",
 )  # fmt: skip
 

@@ -41,6 +41,12 @@ def test_on_this_machine_it_is_served_without_a_token(host: str):
     DashboardPlace(host).require_safe("")
 
 
+def test_behind_a_proxy_it_is_served_with_a_token_only():
+    with pytest.raises(ValueError, match=r"prefix /mill is for a proxy.* Set IMAGEMILL_DASHBOARD_TOKEN"):
+        DashboardPlace(prefix="/mill").require_safe("")
+    DashboardPlace(prefix="/mill").require_safe(TOKEN)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_a_token_that_could_be_guessed_is_refused(host: str):
     with pytest.raises(ValueError, match=r"15 characters, and 16 is the least .* openssl rand -hex 24"):
