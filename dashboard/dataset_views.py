@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from dashboard.attempts import attempted
 from dashboard.looking_up import dataset_named, number_asked, published_version
 from dashboard.rendering import page
 from dashboard.shelf import shards_staged, shelf_line, uses_of
@@ -63,15 +64,20 @@ def dataset_routes(site: Site) -> Sequence[BaseRoute]:
         number = number_asked(request, "version", default=0)
         version = published_version(site, folder, number or None)
         line = shelf_line(site.tiers, folder)
+        facts, no_facts = attempted(lambda: facts_of(folder, version), otherwise=[])
+        refused, no_report = attempted(lambda: refused_of(folder, version), otherwise=())
+        squares, no_squares = attempted(lambda: squares_of(site, folder.name, version), otherwise=None)
+        counts, no_counts = attempted(lambda: _counts(site, folder.name, version), otherwise=[])
         values = {
             "line": line,
             "version": version,
-            "facts": facts_of(folder, version),
+            "facts": facts,
             "uses": uses_of(site.tiers, folder.name),
-            "refused": refused_of(folder, version),
-            "squares": squares_of(site, folder.name, version),
-            "counts": _counts(site, folder.name, version),
-            "tiers": site.tiers,
+            "refused": refused,
+            "squares": squares,
+            "counts": counts,
+            # Each once: one lost file may keep several parts from being shown.
+            "problems": dict.fromkeys(filter(None, (line.problem, no_facts, no_report, no_squares, no_counts))),
         }
         return page(request, "dataset.html", values)
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from anyio import to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from dashboard.answers import NoAnswer
+from dashboard.attempts import attempted
 from dashboard.catalogue import as_png
 from dashboard.looking_up import model_named, number_asked
 from dashboard.model_facts import BeforeAfter, before_after, held_out_rows, sample_file, version_facts
@@ -34,8 +36,8 @@ KEPT_PICTURES = 64
 
 def model_routes(site: Site) -> Sequence[BaseRoute]:
     """Return the routes of this view."""
-    reports: Snapshot[list[Model]] = Snapshot(
-        lambda: [model_report(folder) for folder in find_models(site.tiers.slow)], seconds=10
+    reports: Snapshot[list[ReadModel]] = Snapshot(
+        lambda: [_read_model(folder) for folder in find_models(site.tiers.slow)], seconds=10
     )
     improved = ImprovedPictures(site)
 
@@ -50,23 +52,28 @@ def model_routes(site: Site) -> Sequence[BaseRoute]:
             return page(request, "model.html", {"model": report, "facts": None, "trainings": site.trainings.get()})
         facts = version_facts(folder, version)
         shown = before_after(site.tiers, facts.lineage)
+        rows, problem = attempted(lambda: _rows_shown(site, shown), otherwise=())
         values = {
             "model": report,
             "facts": facts,
             "shown": shown,
-            "rows": held_out_rows(site.catalogues.of(shown.dataset, shown.version)) if shown else (),
+            "rows": rows,
+            "problem": problem,
             "improves": bool(facts.lineage and facts.lineage.recipe in IMPROVING and site.answers),
             "trainings": site.trainings.get(),
         }
         return page(request, "model.html", values)
 
-    def improved_picture(request: Request) -> Response:
+    async def improved_picture(request: Request) -> Response:
+        content = await to_thread.run_sync(made_picture, request, limiter=site.asking)
+        return Response(content, media_type="image/png", headers={"cache-control": FOREVER})
+
+    def made_picture(request: Request) -> bytes:
         folder = model_named(site, request.path_params["name"])
         version = _version_asked(folder, request.path_params["version"])
-        if version is None:
+        if version is None or request.path_params["identity"] != version.identity[:16]:
             raise HTTPException(404, "There is no such version of the model.")
-        content = improved.picture(folder, version, request.path_params["row"])
-        return Response(content, media_type="image/png", headers={"cache-control": FOREVER})
+        return improved.picture(folder, version, request.path_params["row"])
 
     def sample(request: Request) -> Response:
         folder = model_named(site, request.path_params["name"])
@@ -79,17 +86,34 @@ def model_routes(site: Site) -> Sequence[BaseRoute]:
     return [
         Route("/models", models),
         Route("/models/{name}", model),
-        Route("/models/{name}/{version:number}/improved/{row:number}.png", improved_picture),
+        Route("/models/{name}/{version:number}/improved/{identity}/{row:number}.png", improved_picture),
         Route("/models/{name}/runs/{run}/{file}", sample),
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class ReadModel:
+    """A model, or by its name why it cannot be read."""
+
+    name: str
+    report: Model | None
+    problem: str
+
+
+def _read_model(folder: DatasetFolder) -> ReadModel:
+    report, problem = attempted(lambda: model_report(folder), otherwise=None)
+    return ReadModel(model_name(folder), report, problem)
+
+
+def _rows_shown(site: Site, shown: BeforeAfter | None) -> tuple[int, ...]:
+    return held_out_rows(site.catalogues.of(shown.dataset, shown.version)) if shown else ()
+
+
 class ImprovedPictures:
-    """What models make of rows that they never learnt from; a picture is computed once."""
+    """What models make of rows that they never learnt from; a picture is computed once. For one thread at a time."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[str, str, int], bytes] = OrderedDict()
 
     def picture(self, folder: DatasetFolder, version: Bundle, row: int) -> bytes:
@@ -99,13 +123,11 @@ class ImprovedPictures:
             HTTPException: 404, it makes no pictures of pictures, or of other rows; 503, it cannot be asked now.
         """
         key = (folder.name, version.identity, row)
-        # One at a time: all of them are computed by the same process.
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = self._computed(folder, version, row)
-                while len(self._kept) > KEPT_PICTURES:
-                    self._kept.popitem(last=False)
-            return self._kept[key]
+        if key not in self._kept:
+            self._kept[key] = self._computed(folder, version, row)
+            while len(self._kept) > KEPT_PICTURES:
+                self._kept.popitem(last=False)
+        return self._kept[key]
 
     def _computed(self, folder: DatasetFolder, version: Bundle, row: int) -> bytes:
         shown = self._shown(folder, version)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 
-from starlette.concurrency import run_in_threadpool
+from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -14,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from dashboard.answers import IndexVersion, NoAnswer
 from dashboard.bodies import read_body
 from dashboard.catalogue import place_of_thumbnails
+from dashboard.held_open import HeldOpen
 from dashboard.rendering import page
 from dashboard.site import Site
 from storage.bundles import Bundle
@@ -28,7 +28,6 @@ from tasks.ops.search_results import SearchResult
 
 FOUND, NOUNS = 48, 12
 MOST_LETTERS = 200
-HELD_SECONDS = 300.0
 MOST_PICTURE_BYTES = 32 * 1024 * 1024
 
 
@@ -36,58 +35,14 @@ class CannotSearch(Exception):
     """There is nothing to search with; the message says what to run."""
 
 
-class Searcher:
-    """Searches through the newest index of a model; one search at a time.
-
-    What it opened stays open for a while, since opening takes a second; then it is let go of, so that what is out of
-    date can be collected.
-    """
-
-    def __init__(self, tiers: Tiers) -> None:
-        self._tiers = tiers
-        self._lock = threading.Lock()
-        self._key: IndexVersion | None = None
-        self._resources = ExitStack()
-        self._search: ImageSearch | None = None
-        self._letting_go: threading.Timer | None = None
-
-    def by_words(self, phrase: str, index: IndexVersion) -> SearchResult:
-        """Return the rows for what somebody typed.
-
-        Raises:
-            ValueError: a word is not known.
-            DatasetError: what belongs to the index is gone.
-        """
-        with self._lock:
-            found = self._opened(index).by_words([phrase], count=FOUND)
-            if self._letting_go is not None:
-                self._letting_go.cancel()
-            self._letting_go = threading.Timer(HELD_SECONDS, self.close)
-            self._letting_go.daemon = True
-            self._letting_go.start()
-            return found
-
-    def close(self) -> None:
-        """Let go of what is open."""
-        with self._lock:
-            self._let_go()
-
-    def _let_go(self) -> None:
-        self._resources.close()
-        self._search, self._key = None, None
-
-    def _opened(self, index: IndexVersion) -> ImageSearch:
-        if self._search is None or self._key != index:
-            self._let_go()
-            self._search = self._resources.enter_context(open_search(self._tiers, index.name, number=index.number))
-            self._key = index
-        return self._search
-
-
 def search_routes(site: Site) -> Sequence[BaseRoute]:
     """Return the routes of this view."""
-    searcher = Searcher(site.tiers)
-    site.at_close(searcher.close)
+
+    def opened(index: IndexVersion) -> AbstractContextManager[ImageSearch]:
+        return open_search(site.tiers, index.name, number=index.number)
+
+    searches = HeldOpen(opened)
+    site.at_close(searches.close)
 
     def search(request: Request) -> Response:
         phrase = request.query_params.get("q", "").strip()[:MOST_LETTERS]
@@ -102,7 +57,7 @@ def search_routes(site: Site) -> Sequence[BaseRoute]:
         try:
             index = what_to_search(site.tiers)
             values |= {"index": index}
-            values |= _found(site, searcher, phrase, index) if phrase else {}
+            values |= _found(site, searches, phrase, index) if phrase else {}
         except CannotSearch as error:
             values |= {"lacking": str(error), "index": None}
         return page(request, "search.html", values)
@@ -110,7 +65,7 @@ def search_routes(site: Site) -> Sequence[BaseRoute]:
     async def by_picture(request: Request) -> Response:
         told = f"A picture may have {MOST_PICTURE_BYTES // 2**20} MiB."
         content = await read_body(request, most=MOST_PICTURE_BYTES, told=told)
-        return await run_in_threadpool(answer, request, content)
+        return await to_thread.run_sync(answer, request, content, limiter=site.asking)
 
     def answer(request: Request, content: bytes) -> Response:
         values = {"result": None, "problem": "", "phrase": ""}
@@ -135,9 +90,9 @@ def what_to_search(tiers: Tiers) -> IndexVersion:
     """
     problems = []
     for name in sorted(map(model_name, find_models(tiers.slow)), key=lambda name: name != "devise"):
-        if promoted_version(tiers.authority(f"model-{name}")) is None:
-            continue
         try:
+            if promoted_version(tiers.authority(f"model-{name}")) is None:
+                continue
             model = search_model(tiers, name)
             wanted = wanted_index(tiers, model, model.dataset)
             found = find_index(tiers, wanted)
@@ -154,9 +109,12 @@ def what_to_search(tiers: Tiers) -> IndexVersion:
     )
 
 
-def _found(site: Site, searcher: Searcher, phrase: str, index: IndexVersion) -> dict[str, object]:
+def _found(
+    site: Site, searches: HeldOpen[IndexVersion, ImageSearch], phrase: str, index: IndexVersion
+) -> dict[str, object]:
     try:
-        result = searcher.by_words(phrase, index)
+        with searches.of(index) as search:
+            result = search.by_words([phrase], count=FOUND)
         return {"result": result} | _places(site, result)
     except UnknownDataset as error:
         raise CannotSearch(str(error)) from error

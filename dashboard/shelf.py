@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dashboard.attempts import attempted
 from dashboard.catalogue import place_of_thumbnails
 from storage.bundles import Bundle
 from storage.check_notes import CheckNote, check_notes
@@ -83,6 +84,7 @@ def shelf_line(tiers: Tiers, folder: DatasetFolder) -> ShelfLine:
     numbers = tuple(version_numbers(folder))
     if published is not None and numbers[-1:] != (published.number,):
         problem = f"version {numbers[-1]} is damaged, version {published.number} stands in; run: imagemill repair"
+    staged, unread = attempted(lambda: published and staged_share(tiers, folder.name, published), otherwise=None)
     version = published if isinstance(published, Version) else None
     rows = published if isinstance(published, RowVersion) else None
     return ShelfLine(
@@ -97,10 +99,10 @@ def shelf_line(tiers: Tiers, folder: DatasetFolder) -> ShelfLine:
         sides=rows.sides if rows else (),
         array_format=rows.array_format if rows else "",
         bytes=published.bytes if published else 0,
-        staged=staged_share(tiers, folder.name, published) if published else None,
+        staged=staged,
         identity=published.identity[:16] if published else "",
         checks=check_notes(folder),
-        problem=problem,
+        problem=problem or unread,
     )
 
 

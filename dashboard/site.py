@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
+
+from anyio import CapacityLimiter
 
 from dashboard.answers import ModelAnswers
+from dashboard.attempts import attempted
 from dashboard.builds import Build, BuildWatch
 from dashboard.catalogue import KEPT, Catalogues, OpenRows
 from dashboard.failures import Failure, failures
@@ -15,14 +18,11 @@ from dashboard.published import PublishedVersions
 from dashboard.shelf import ShelfLine, shelf_lines
 from dashboard.snapshots import Snapshot
 from storage.bundles import Bundle
-from storage.errors import DatasetError
 from storage.pair_versions import PairVersion
 from storage.reading import open_pairs, open_version
 from storage.tiers import Tiers
 from tasks.ops.held_devices import DeviceState, device_states
 from tasks.ops.running_trainings import RunningTraining, running_trainings
-
-logger = logging.getLogger(__name__)
 
 LIVE_SECONDS, SLOW_SECONDS = 2.0, 10.0
 """How old what is at work may be, and what changes by the hour."""
@@ -33,6 +33,8 @@ class Site:
 
     def __init__(self, tiers: Tiers, *, token: str = "", prefix: str = "", answers: ModelAnswers | None = None) -> None:
         self.tiers, self.token, self.prefix, self.answers = tiers, token, prefix, answers
+        self.asking = CapacityLimiter(1)
+        """Models answer one question at a time: who waits for that keeps no thread from other pages."""
         self._closing = ExitStack()
         if answers is not None:
             self.at_close(answers.close)
@@ -55,14 +57,14 @@ class Site:
 
     def read_ahead(self) -> None:
         """Read what the first visitor would wait for: which rows are of which class, in the largest datasets."""
-        lines = sorted((line for line in self.shelf.get().value if line.rows), key=lambda line: -(line.rows or 0))
-        for line in lines[:KEPT]:
-            try:
-                version = self.versions.read(self.tiers.authority(line.name), line.current or 0)
-                if not isinstance(version, Bundle):
-                    self.catalogues.of(line.name, version).pixels(0, line.place)
-            except (DatasetError, OSError) as error:
-                logger.warning("the rows of %s are not read ahead: %s", line.name, error)
+        shelf, _ = attempted(lambda: self.shelf.get().value, otherwise=())
+        for line in sorted((line for line in shelf if line.rows), key=lambda line: -(line.rows or 0))[:KEPT]:
+            attempted(partial(self._read_ahead, line), otherwise=None)
+
+    def _read_ahead(self, line: ShelfLine) -> None:
+        version = self.versions.read(self.tiers.authority(line.name), line.current or 0)
+        if not isinstance(version, Bundle):
+            self.catalogues.of(line.name, version).pixels(0, line.place)
 
     def at_close(self, let_go: Callable[[], None]) -> None:
         """Have `let_go` called when the dashboard ends."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from dashboard.attempts import attempted
+from dashboard.held_open import HeldOpen
 from dashboard.rendering import page
+from dashboard.shelf import ShelfLine
 from dashboard.site import Site
-from storage.tiers import Tiers
 from storage.word_maps import WORDS, WordMap, open_word_maps
 from storage.word_vectors import WordVectors
 from tasks.ops.word_lookup import Nearness, near_word
@@ -23,39 +25,41 @@ MOST_LETTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class ReadMaps:
-    """A version of word maps; they stay mapped after their version was let go of."""
+class MapsVersion:
+    """Which maps are read; the identity tells a version from one of the same number that was made anew."""
 
+    name: str
     number: int
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMaps:
+    """The nouns of open word maps, and how many words each rule found, by what was looked for."""
+
     nouns: WordMap
     vectors: WordVectors
     coverage: Mapping[str, Mapping[str, int]]
 
 
-class MapReader:
-    """Reads the current version of word maps when there is a new one; may be used by several threads."""
-
-    def __init__(self, tiers: Tiers) -> None:
-        self._tiers = tiers
-        self._lock = threading.Lock()
-        self._read: dict[str, ReadMaps] = {}
-
-    def maps(self, name: str, number: int) -> ReadMaps:
-        """Return version `number` of the word maps `name`.
-
-        Raises:
-            UnknownDataset: there is no such version any more.
-        """
-        with self._lock:
-            known = self._read.get(name)
-            if known is None or known.number != number:
-                known = self._read[name] = _read(self._tiers, name, number)
-            return known
-
-
 def word_routes(site: Site) -> Sequence[BaseRoute]:
     """Return the routes of this view."""
-    reader = MapReader(site.tiers)
+
+    @contextmanager
+    def opened(version: MapsVersion) -> Iterator[ReadMaps]:
+        with open_word_maps(site.tiers, version.name, number=version.number) as maps:
+            coverage = {"all nouns": coverage_of(maps.nouns)}
+            coverage |= {f"classes of {dataset}": coverage_of(maps.classes(dataset)) for dataset in maps.datasets}
+            yield ReadMaps(maps.nouns, maps.vectors, coverage)
+
+    held = HeldOpen(opened)
+    site.at_close(held.close)
+
+    def looked_up(line: ShelfLine, word: str) -> dict[str, object]:
+        assert line.current is not None
+        with held.of(MapsVersion(line.name, line.current, line.identity)) as maps:
+            near, unknown = _near(maps, word) if word else (None, "")
+            return {"coverage": maps.coverage, "near": near, "unknown": unknown}
 
     def words(request: Request) -> Response:
         shelf = site.shelf.get()
@@ -63,20 +67,12 @@ def word_routes(site: Site) -> Sequence[BaseRoute]:
         name = request.query_params.get("maps", "")
         line = next((each for each in there if each.name == name), there[0] if there else None)
         word = request.query_params.get("word", "").strip()[:MOST_LETTERS]
-        maps = reader.maps(line.name, line.current) if line and line.current else None
-        near, problem = _near(maps, word) if maps and word else (None, "")
-        values = {"shelf": shelf, "there": there, "line": line, "maps": maps, "word": word, "near": near}
+        found, problem = attempted(lambda: looked_up(line, word), otherwise=None) if line else (None, "")
         notebook = {"matched": NOTEBOOK_MATCHED, "nouns": NOTEBOOK_NOUNS}
-        return page(request, "words.html", values | {"problem": problem, "notebook": notebook})
+        values = {"shelf": shelf, "there": there, "line": line, "word": word, "found": found, "notebook": notebook}
+        return page(request, "words.html", values | {"problem": problem})
 
     return [Route("/words", words)]
-
-
-def _read(tiers: Tiers, name: str, number: int) -> ReadMaps:
-    with open_word_maps(tiers, name, number=number) as opened:
-        coverage = {"all nouns": coverage_of(opened.nouns)}
-        coverage |= {f"classes of {dataset}": coverage_of(opened.classes(dataset)) for dataset in opened.datasets}
-        return ReadMaps(number, opened.nouns, opened.vectors, coverage)
 
 
 def _near(maps: ReadMaps, word: str) -> tuple[Nearness | None, str]:

@@ -47,6 +47,7 @@ class AnswersInAnotherProcess:
         self._lock = threading.Lock()
         self._pool: ProcessPoolExecutor | None = None
         self._process: psutil.Process | None = None
+        self._is_closed = False
 
     def near_picture(self, content: bytes, *, index: IndexVersion, count: int, nouns: int) -> SearchResult:
         """Return the nouns and rows of an index near the picture in the bytes of an image file."""
@@ -59,36 +60,54 @@ class AnswersInAnotherProcess:
     def close(self) -> None:
         """End the process, also amid an answer: nobody waits for it any more, and nothing is lost with it."""
         with self._lock:
-            if self._pool is not None:
-                self._pool.shutdown(wait=False, cancel_futures=True)
-            if self._process is not None:
-                with suppress(psutil.NoSuchProcess):
-                    self._process.kill()
-            self._pool, self._process = None, None
+            self._is_closed = True
+            self._end()
 
     def _asked(
         self, question: Callable[Arguments, Answer], *arguments: Arguments.args, **options: Arguments.kwargs
     ) -> Answer:
+        pool: ProcessPoolExecutor | None = None
         try:
-            return self._started().submit(question, *arguments, **options).result(PATIENCE_SECONDS)
+            pool = self._started()
+            return pool.submit(question, *arguments, **options).result(PATIENCE_SECONDS)
         except (ValueError, DatasetError) as error:
             raise NoAnswer(str(error)) from error
         except TimeoutError as error:
-            self.close()
+            self._give_up(pool)
             raise NoAnswer(f"the model took more than {PATIENCE_SECONDS:.0f} s; try again") from error
         except (BrokenProcessPool, CancelledError) as error:
-            self.close()
+            self._give_up(pool)
             raise NoAnswer("the process that looks at pictures died, perhaps for lack of memory; try again") from error
         except (OSError, RuntimeError) as error:  # a disk or a GPU failed, or lacks memory
             raise NoAnswer(f"the model could not look at it: {error}") from error
 
     def _started(self) -> ProcessPoolExecutor:
         with self._lock:
+            if self._is_closed:
+                raise NoAnswer("the dashboard is ending")
             if self._pool is None:
                 context = multiprocessing.get_context("spawn")
                 self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_bind_to_parent)
-                self._process = psutil.Process(self._pool.submit(os.getpid).result(PATIENCE_SECONDS))
+                try:
+                    self._process = psutil.Process(self._pool.submit(os.getpid).result(PATIENCE_SECONDS))
+                except BaseException:
+                    self._end()
+                    raise
             return self._pool
+
+    def _give_up(self, pool: ProcessPoolExecutor | None) -> None:
+        """End the process of a question that failed, unless another one has taken its place."""
+        with self._lock:
+            if self._pool is pool:
+                self._end()
+
+    def _end(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._process is not None:
+            with suppress(psutil.NoSuchProcess):
+                self._process.kill()
+        self._pool, self._process = None, None
 
 
 def _bind_to_parent() -> None:

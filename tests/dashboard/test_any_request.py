@@ -49,7 +49,7 @@ bodies = st.sampled_from((b"", b"token=x", b"\xff\xd8\xff\xe0", b"%PDF", b"\x00"
 SHAPES = (
     "/", "/{}", "//{}", "/{}/{}/{}", "/datasets/{}", "/datasets/photos", "/datasets/photos/1/rows",
     "/datasets/{}/{}/rows", "/datasets/{}/{}/rows/{}", "/datasets/{}/{}/pictures/{}/{}/{}.png", "/models/{}",
-    "/models/faces", "/models/{}/runs/{}/{}", "/models/{}/{}/improved/{}.png", "/static/{}", "/static/{}/{}",
+    "/models/faces", "/models/{}/runs/{}/{}", "/models/{}/{}/improved/{}/{}.png", "/static/{}", "/static/{}/{}",
     "/words", "/search", "/search/{}", "/search/picture", "/sign-in",
 )  # fmt: skip
 
