@@ -28,12 +28,11 @@ class _Note:
     at: str
     command: str
     message: str
-    remedy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A run that failed: of which dataset, when, why in one line, what to do, and whether a version came after it.
+    """A run that failed: of which dataset, when, why in one line, and whether a version came after it.
 
     `log` is the path of what it told, "" where that is gone.
     """
@@ -42,7 +41,6 @@ class Failure:
     command: str
     at: datetime | None
     reason: str
-    remedy: str
     log: str
     is_overcome: bool
 
@@ -77,4 +75,4 @@ def _failures_of(folder: DatasetFolder) -> Iterator[Failure]:
         reason = one_line(note.message)
         log = path.with_name(path.name.removesuffix(".failure.json") + ".log")
         told = str(log) if log.is_file() else ""
-        yield Failure(folder.name, one_line(note.command), at, reason, one_line(note.remedy or ""), told, is_overcome)
+        yield Failure(folder.name, one_line(note.command), at, reason, told, is_overcome)
