@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # One more than there are cores: half of the time the tests wait for processes that they started.
-PARALLEL := --numprocesses $(shell expr $$(nproc) + 1) --dist worksteal
+PARALLEL := --numprocesses $(shell expr $$(nproc) + 1)
 
 # What `make test` writes lies in memory, where there are 4 GB of it: half of its time went into syncing small files.
 # `make test-all` writes to the disk.
@@ -28,14 +28,14 @@ demo-all: develop ## Run the whole pipeline on the demonstration set with small 
 	$(BIN)/imagemill run pipeline --demo demo-all --scale small
 
 test: develop ## Run the tests that each take seconds
-	$(MEMORY) $(BIN)/pytest -m "not slow" -o faulthandler_timeout=300 $(PARALLEL)
+	$(MEMORY) $(BIN)/pytest -m "not slow" -o faulthandler_timeout=300 $(PARALLEL) --dist loadscope --no-loadscope-reorder
 
 test-all: develop ## Run all tests, those that take minutes too
-	$(BIN)/pytest $(PARALLEL)
+	$(BIN)/pytest $(PARALLEL) --dist worksteal
 
 reliability: develop ## Run the fault tests in full and write docs/reliability.md from what they recorded
 	$(BIN)/python -m tests.faults.reliability_page begin
-	$(BIN)/pytest tests/faults $(PARALLEL); status=$$?; $(BIN)/python -m tests.faults.reliability_page $$status && exit $$status
+	$(BIN)/pytest tests/faults $(PARALLEL) --dist worksteal; status=$$?; $(BIN)/python -m tests.faults.reliability_page $$status && exit $$status
 
 lint: develop ## Check style, types and who imports whom
 	$(BIN)/ruff check

@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, get_current_settings, temporary_settings
+from xdist.remote import Producer
 
 from flows.orchestrator import prefect_server
 from tasks.ops.demo_set import render_demo_set
 from tasks.ops.demo_spec import DemoSpec
 from tasks.ops.emoji_font import find_emoji_font
 from tests.prefect_home import prefect_home
+from tests.scheduling import SharingScheduling, by_length
 
 # Started in the background by a shell, the tests would inherit an ignored Ctrl-C, and so would what they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -31,6 +33,17 @@ os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
 os.environ["DO_NOT_TRACK"] = "1"
 
 DEMO = DemoSpec(classes=160, images_per_class=5, scale="small", seed=7)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharingScheduling | None:
+    """With `--dist loadscope`, let tests that share something dear be run by one process."""
+    return SharingScheduling(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put tests of groups that take long before the others, and leave their order as it is else."""
+    items.sort(key=by_length)
 
 
 @pytest.fixture(scope="session")

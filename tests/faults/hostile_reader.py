@@ -27,9 +27,6 @@ from flows.command_line import app
 from storage.reading import OpenVersion, open_version
 from storage.tiers import Tiers
 
-# What is imported later would be compiled and written then, which no reader may do.
-sys.dont_write_bytecode = True
-
 CANARY = b"CANARY"
 """Stands in every file outside of the dataset that an attack leads to."""
 MEMORY_BYTES = 3 * 1024**3
@@ -196,6 +193,8 @@ def main() -> None:
     """Serve tasks until the input ends."""
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     import_readers()
+    # What is imported later would be compiled and written then, which no reader may do.
+    sys.dont_write_bytecode = True
     warden = Warden()
     sys.addaudithook(warden)
     for line in sys.stdin:
