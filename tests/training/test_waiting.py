@@ -29,9 +29,11 @@ def test_a_run_goes_on_from_the_checkpoint_of_the_one_that_it_waited_for(tmp_pat
     run = tmp_path / "run"
     before = start_run(run, SLOW)
     before.wait_for_step(6)
+    before.send(signal.SIGSTOP)  # or it might be done before the other one has started
     after = start_run(run, SLOW, "--wait-for-device", "60")
     wait_until_it_waits(after)
     before.send(signal.SIGTERM)
+    before.send(signal.SIGCONT)
     assert before.wait() == 75
     assert after.wait() == 0
     assert run_here(tmp_path / "alone", SLOW) == 0
