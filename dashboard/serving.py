@@ -63,8 +63,6 @@ def serve(site: Site, place: DashboardPlace, *, say: Callable[[str], None]) -> N
     """
     place.require_safe(site.token)
     with listening_socket(place.host, place.port, server="dashboard") as listener:
-        site.read_ahead()
-        say(f"dashboard: {replace(place, port=listener.getsockname()[1]).url} (Ctrl-C stops it)")
         config = uvicorn.Config(
             dashboard_app(site),
             log_level="warning",
@@ -73,6 +71,10 @@ def serve(site: Site, place: DashboardPlace, *, say: Callable[[str], None]) -> N
             proxy_headers=False,
             timeout_graceful_shutdown=3,
         )
+        # All that the first visitor would wait for: the libraries that serve, and the tables of rows.
+        config.load()
+        site.read_ahead()
+        say(f"dashboard: {replace(place, port=listener.getsockname()[1]).url} (Ctrl-C stops it)")
         # It ends in order, and then raises the signal again, as if something were unfinished.
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
