@@ -51,7 +51,6 @@ def search_routes(site: Site) -> Sequence[BaseRoute]:
             "result": None,
             "problem": "",
             "lacking": "",
-            "index": None,
             "by_picture": site.answers is not None,
         }
         try:
